@@ -1,0 +1,174 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Config, type FederationConfig, Secret } from "@mosaicstack/config";
+import { type Clock, systemClock } from "@mosaicstack/foundation";
+import { composeGateway, createLog } from "@mosaicstack/gateway";
+import { schema, type Store } from "@mosaicstack/storage";
+import { openTestStore } from "./embedded-database.ts";
+import { createRestClients, type RestClient } from "./rest-client.ts";
+
+/** A user of a running gateway, and a client that speaks as them. */
+export interface TestUser {
+  readonly id: string;
+  readonly name: string;
+  readonly email: string;
+  /** Their API key. */
+  readonly key: string;
+  readonly api: RestClient;
+}
+
+export interface GatewayOptions {
+  /** `standalone` too runs on an embedded database here. */
+  readonly tier: "federated" | "standalone" | "local";
+  /** Tells gateways of one test apart: users' e-mail addresses end in it. */
+  readonly name: string;
+  /** How long a blended query waits for all its peers together. Default 2000. */
+  readonly deadlineMs?: number;
+  /** Default 15. */
+  readonly inviteLifetimeMinutes?: number;
+  /** The most rows one answer to a peer carries. Default 200. */
+  readonly maxRowsPerQuery?: number;
+  /** What peers dial, where that is not the listener itself. */
+  readonly federationUrl?: string;
+  /** Of the people listener. Default `off`. */
+  readonly tls?: "off" | "auto";
+  /** Default: the system's. */
+  readonly clock?: Clock;
+}
+
+/** A real gateway in this process: its own database, its own listeners on free loopback ports. Whoever starts it stops it. */
+export interface TestGateway {
+  readonly name: string;
+  /** The people listener: `http://127.0.0.1:port`. */
+  readonly url: string;
+  /** The mTLS listener: `https://127.0.0.1:port`; undefined where the tier has none. */
+  readonly federationUrl: string | undefined;
+  readonly store: Store;
+  /** Its log as written, one JSON object a line, of every level. */
+  readonly log: readonly string[];
+  /** Bodies of every answer of status 400 and above. */
+  readonly refusals: readonly string[];
+  /** What the gateway seals and signs with. */
+  readonly secret: string;
+  /** The administrator, made with the set-up code. */
+  readonly admin: TestUser;
+  /** @param key absent: without a credential */
+  api(key?: string): RestClient;
+  /** A new user with an API key. */
+  addUser(name: string): Promise<TestUser>;
+  /** A user there is already, with a new API key. */
+  apiKeyFor(user: Omit<TestUser, "key" | "api">): Promise<TestUser>;
+  /** A new team; its first member is its owner. Its id. */
+  addTeam(name: string, ...members: readonly [TestUser, ...TestUser[]]): Promise<string>;
+  /** Drains and closes. Idempotent. */
+  stop(): Promise<void>;
+}
+
+const PASSWORD = "correct horse battery staple";
+
+function federationOf(options: GatewayOptions): FederationConfig {
+  return {
+    host: "127.0.0.1",
+    port: 0,
+    ...(options.federationUrl === undefined ? {} : { publicUrl: options.federationUrl }),
+    certificateLifetimeDays: 7,
+    inviteLifetimeMinutes: options.inviteLifetimeMinutes ?? 15,
+    deadlineMs: options.deadlineMs ?? 2_000,
+    maxRowsPerQuery: options.maxRowsPerQuery ?? 200,
+  };
+}
+
+function configOf(options: GatewayOptions, dataDirectory: string): Config {
+  const common = {
+    http: { host: "127.0.0.1", port: 0, tls: options.tls ?? "off", maxBodyBytes: 1_048_576 },
+    log: { level: "trace", format: "json" },
+  } as const;
+  switch (options.tier) {
+    case "local":
+      return { ...common, tier: "local", dataDirectory };
+    case "standalone": {
+      const database = { host: "127.0.0.1", port: 1, name: "none", user: "none", tls: "off", poolSize: 1 } as const;
+      return { ...common, tier: "standalone", database };
+    }
+    case "federated":
+      return {
+        ...common,
+        tier: "federated",
+        embedded: true,
+        dataDirectory,
+        queue: { kind: "in-process" },
+        certificateAuthority: { kind: "embedded" },
+        federation: federationOf(options),
+      };
+  }
+}
+
+/** Boots a gateway as `mosaic start` does, but for its database, which is a fresh one in memory. About 1 s. */
+export async function startGateway(options: GatewayOptions): Promise<TestGateway> {
+  const dataDirectory = await mkdtemp(join(tmpdir(), "mosaic-gateway-"));
+  const store = await openTestStore({ vector: options.tier === "federated" });
+  const log: string[] = [];
+  const secret = randomBytes(32).toString("hex");
+  const config = configOf(options, dataDirectory);
+  const gateway = await composeGateway({
+    config,
+    secrets: { authSecret: new Secret(secret) },
+    clock: options.clock ?? systemClock,
+    log: createLog(config.log, { write: (line) => void log.push(line) }),
+    openStore: () => Promise.resolve(store),
+  });
+  await gateway.start();
+  const { people, federation } = gateway.urls();
+  const clients = createRestClients(people, options.tls === "auto" ? await rootOf(store) : undefined);
+
+  const withKey = (user: Omit<TestUser, "key" | "api">, key: string): TestUser => {
+    const { id, name, email } = user;
+    return { id, name, email, key, api: clients.as(key) };
+  };
+  const email = `admin@${options.name}.test`;
+  const claim = { code: gateway.setupCode, name: `Admin of ${options.name}`, email, password: PASSWORD };
+  const claimed = await clients.as().json("POST", "/api/v1/setup", claim);
+  const admin = withKey(claimed.user, claimed.api_key);
+
+  const apiKeyFor: TestGateway["apiKeyFor"] = async (user) => {
+    const { key } = await admin.api.json("POST", `/api/v1/users/${user.id}/api-keys`, { name: "test" });
+    return withKey(user, key);
+  };
+
+  let stopped: Promise<void> | undefined;
+  async function stop(): Promise<void> {
+    await clients.close();
+    await gateway.stop();
+    await rm(dataDirectory, { recursive: true });
+  }
+
+  return {
+    name: options.name,
+    url: people,
+    federationUrl: federation,
+    store,
+    log,
+    refusals: clients.refusals,
+    secret,
+    admin,
+    api: (key) => clients.as(key),
+    async addUser(name) {
+      const address = `${name.toLowerCase().replaceAll(/[^a-z0-9]+/g, ".")}@${options.name}.test`;
+      return await apiKeyFor(await admin.api.json("POST", "/api/v1/users", { name, email: address }));
+    },
+    apiKeyFor,
+    async addTeam(name, owner, ...members) {
+      const { id } = await owner.api.json("POST", "/api/v1/teams", { name });
+      for (const member of members) await owner.api.json("PUT", `/api/v1/teams/${id}/members/${member.id}`, {});
+      return id;
+    },
+    stop: () => (stopped ??= stop()),
+  };
+}
+
+/** The gateway's own authority, as an administrator would hand it to a browser. */
+async function rootOf(store: Store): Promise<string | undefined> {
+  return (await store.db.select().from(schema.certificateAuthorities))[0]?.rootPem;
+}

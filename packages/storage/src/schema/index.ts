@@ -1,0 +1,13 @@
+export { accounts, apiKeys, sessions, users, verifications } from "./auth.ts";
+export {
+  certificateAuthorities,
+  federationCertificates,
+  federationEnrollmentTokens,
+  federationGrants,
+  federationPeers,
+  grantStatus,
+  peerState,
+  tokenStatus,
+} from "./federation.ts";
+export { credentials, idempotencyKeys, memories, notes, tasks, taskStatus } from "./resources.ts";
+export { teamMembers, teamRole, teams } from "./teams.ts";

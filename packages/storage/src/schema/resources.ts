@@ -1,0 +1,116 @@
+import { sql } from "drizzle-orm";
+import {
+  check,
+  index,
+  jsonb,
+  pgEnum,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  uniqueIndex,
+  uuid,
+} from "drizzle-orm/pg-core";
+import { users } from "./auth.ts";
+import { teams } from "./teams.ts";
+
+/**
+ * What every resource row has. `team_id` null = personal. `space_id` is the one column access rules read: the team,
+ * or the person (docs/adr: a row lives in one space). A team's row outlives its author, so `owner_id` may become null there.
+ */
+const owned = () => ({
+  id: uuid().primaryKey(),
+  ownerId: uuid("owner_id").references(() => users.id, { onDelete: "set null" }),
+  teamId: uuid("team_id").references(() => teams.id, { onDelete: "restrict" }),
+  spaceId: uuid("space_id").generatedAlwaysAs(sql`coalesce(team_id, owner_id)`),
+  /** The caller's own name for the row, unique within its space: an issue key, a file's path. */
+  key: text(),
+  /** Whatever else came with the row, e.g. front matter: an object, bounded by the resource's schema. */
+  properties: jsonb().$type<Record<string, unknown>>().notNull().default({}),
+  createdAt: timestamp("created_at", { withTimezone: true, precision: 3 }).notNull(),
+  updatedAt: timestamp("updated_at", { withTimezone: true, precision: 3 }).notNull(),
+});
+
+export const taskStatus = pgEnum("task_status", ["open", "in_progress", "done", "cancelled"]);
+
+export const tasks = pgTable(
+  "tasks",
+  {
+    ...owned(),
+    title: text().notNull(),
+    description: text().notNull().default(""),
+    status: taskStatus().notNull().default("open"),
+    dueAt: timestamp("due_at", { withTimezone: true, precision: 3 }),
+  },
+  (table) => [
+    index("tasks_space_id_id").on(table.spaceId, table.id),
+    index("tasks_space_id_updated_at_id").on(table.spaceId, table.updatedAt, table.id),
+    uniqueIndex("tasks_space_id_key_unique").on(table.spaceId, table.key),
+    check("tasks_has_a_space", sql`space_id is not null`),
+  ],
+);
+
+export const notes = pgTable(
+  "notes",
+  {
+    ...owned(),
+    title: text().notNull(),
+    body: text().notNull().default(""),
+  },
+  (table) => [
+    index("notes_space_id_id").on(table.spaceId, table.id),
+    index("notes_space_id_updated_at_id").on(table.spaceId, table.updatedAt, table.id),
+    uniqueIndex("notes_space_id_key_unique").on(table.spaceId, table.key),
+    check("notes_has_a_space", sql`space_id is not null`),
+  ],
+);
+
+export const memories = pgTable(
+  "memories",
+  {
+    ...owned(),
+    content: text().notNull(),
+  },
+  (table) => [
+    index("memories_space_id_id").on(table.spaceId, table.id),
+    index("memories_space_id_updated_at_id").on(table.spaceId, table.updatedAt, table.id),
+    uniqueIndex("memories_space_id_key_unique").on(table.spaceId, table.key),
+    check("memories_has_a_space", sql`space_id is not null`),
+  ],
+);
+
+export const credentials = pgTable(
+  "credentials",
+  {
+    ...owned(),
+    name: text().notNull(),
+    kind: text().notNull(),
+    /** Sealed, bound to this row's id; never leaves the gateway by federation. */
+    sealedSecret: text("sealed_secret").notNull(),
+  },
+  (table) => [
+    index("credentials_space_id_id").on(table.spaceId, table.id),
+    index("credentials_space_id_updated_at_id").on(table.spaceId, table.updatedAt, table.id),
+    uniqueIndex("credentials_space_id_key_unique").on(table.spaceId, table.key),
+    check("credentials_has_a_space", sql`space_id is not null`),
+  ],
+);
+
+/** What a creation with an Idempotency-Key answered, so that a retry gets the same and creates nothing. */
+export const idempotencyKeys = pgTable(
+  "idempotency_keys",
+  {
+    userId: uuid("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    key: text().notNull(),
+    requestHash: text("request_hash").notNull(),
+    resource: text().notNull(),
+    resourceId: uuid("resource_id").notNull(),
+    createdAt: timestamp("created_at", { withTimezone: true, precision: 3 }).notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.userId, table.key] }),
+    index("idempotency_keys_created_at").on(table.createdAt),
+  ],
+);
