@@ -1,0 +1,72 @@
+import type { CapabilitiesResponse, GetRequest, GetResponse, ListRequest, ListResponse } from "./verbs.ts";
+import type { SourceReport } from "./sources.ts";
+
+/**
+ * One place rows are read from. This gateway and a peer look alike, so blending knows neither.
+ * Rejects with a Problem; `signal` aborts what is still under way at the deadline.
+ */
+export interface Source {
+  /** `local` or `federated:<peer>`. */
+  readonly name: string;
+  list(request: ListRequest, signal: AbortSignal): Promise<ListResponse>;
+  get(request: GetRequest, signal: AbortSignal): Promise<GetResponse>;
+  capabilities(signal: AbortSignal): Promise<CapabilitiesResponse | LocalCapabilities>;
+}
+
+/** What this gateway offers its own user. */
+export interface LocalCapabilities {
+  readonly resources: readonly {
+    readonly name: string;
+    readonly verbs: readonly string[];
+    readonly filters: readonly string[];
+  }[];
+}
+
+/** Where each source stands in a list: the id of its last row given; null: it has no more. Absent: from its newest. */
+export type Positions = Readonly<Record<string, string | null>>;
+
+/** A page of a list over one or more sources. */
+export interface ListAnswer {
+  /** A JSON array of rows, newest first, each tagged `_source`. */
+  readonly rowsJson: string;
+  /** Where the next page starts; undefined: every source that answered has been given to its end. */
+  readonly next: Positions | undefined;
+  /** Set when `next` is not and a source failed: asking again from here gets what it still owes. */
+  readonly retry: Positions | undefined;
+  /** Whether a source that was asked did not answer. */
+  readonly partial: boolean;
+  readonly sources: readonly SourceReport[];
+}
+
+/** One row, or undefined when no source that answered has it. */
+export interface GetAnswer {
+  readonly rowJson: string | undefined;
+  readonly partial: boolean;
+  readonly sources: readonly SourceReport[];
+}
+
+export interface CapabilitiesAnswer {
+  readonly capabilities: Readonly<Record<string, CapabilitiesResponse | LocalCapabilities>>;
+  readonly partial: boolean;
+  readonly sources: readonly SourceReport[];
+}
+
+export interface ListRead {
+  /** As the caller wrote it: `local`, `all`, `federated:<peer>`. */
+  readonly source: string;
+  readonly resource: string;
+  readonly limit: number;
+  readonly filters: Readonly<Record<string, string>>;
+  readonly positions: Positions | undefined;
+}
+
+/** Reads as a user, over one source or several. What REST and MCP ask; both tiers of it answer alike. */
+export interface Reader {
+  /** @throws Problem `unknown_source`, and what the one source asked refuses with, when only one was asked */
+  list(userId: string, read: ListRead): Promise<ListAnswer>;
+  get(
+    userId: string,
+    read: { readonly source: string; readonly resource: string; readonly id: string },
+  ): Promise<GetAnswer>;
+  capabilities(userId: string, source: string): Promise<CapabilitiesAnswer>;
+}

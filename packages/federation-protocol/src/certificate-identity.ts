@@ -1,0 +1,120 @@
+import "reflect-metadata";
+import { createHash, X509Certificate } from "node:crypto";
+import { isId } from "@mosaicstack/foundation";
+import { AsnConvert, AsnUtf8StringConverter } from "@peculiar/asn1-schema";
+import { Certificate, GeneralName, id_ce_subjectAltName, OtherName, SubjectAlternativeName } from "@peculiar/asn1-x509";
+
+/** The subjectAltName otherNames (RFC 5280 4.2.1.6) by which a client certificate points at a grant and its subject. */
+export const GRANT_ID_OID = "1.3.6.1.4.1.99999.1";
+export const SUBJECT_USER_ID_OID = "1.3.6.1.4.1.99999.2";
+
+const UTF8_STRING_TAG = 0x0c;
+/** A UUID is 36 bytes, so a well-formed value's length stands in one byte. */
+const ID_BYTES = 36;
+/** Several times what such a certificate, and its names, take. Strangers' are read too, and each name costs time. */
+const MAX_CERTIFICATE_BYTES = 4096;
+const MAX_NAMES_BYTES = 512;
+
+export interface CertificateIdentity {
+  readonly grantId: string;
+  readonly subjectUserId: string;
+}
+
+export type IdentityReading =
+  | ({ readonly kind: "identified" } & CertificateIdentity)
+  | { readonly kind: "malformed"; readonly reason: MalformedIdentity };
+
+export type MalformedIdentity =
+  | "larger than 4 kB"
+  | "not a certificate"
+  | "no subjectAltName, or more than one"
+  | "subjectAltName is larger than 512 bytes"
+  | "subjectAltName is not canonical DER"
+  | "subjectAltName holds a name of another kind"
+  | "grantId is missing or repeated"
+  | "subjectUserId is missing or repeated"
+  | "grantId is not a UTF8String of an id"
+  | "subjectUserId is not a UTF8String of an id";
+
+/** The DER value of a client certificate's subjectAltName extension. What is no id is written, and not read again. */
+export function identitySubjectAltName({ grantId, subjectUserId }: CertificateIdentity): ArrayBuffer {
+  const otherName = (typeId: string, text: string) =>
+    new GeneralName({ otherName: new OtherName({ typeId, value: AsnUtf8StringConverter.toASN(text).toBER(false) }) });
+  const names = [otherName(GRANT_ID_OID, grantId), otherName(SUBJECT_USER_ID_OID, subjectUserId)];
+  return AsnConvert.serialize(new SubjectAlternativeName(names));
+}
+
+function idIn(names: readonly OtherName[], oid: string): { readonly id: string } | "repeated" | "not an id" {
+  const [name, ...others] = names.filter(({ typeId }) => typeId === oid);
+  if (name === undefined || others.length > 0) return "repeated";
+  const value = Buffer.from(name.value);
+  if (value[0] !== UTF8_STRING_TAG || value[1] !== ID_BYTES || value.length !== ID_BYTES + 2) return "not an id";
+  const text = value.subarray(2).toString("latin1");
+  return isId(text) ? { id: text } : "not an id";
+}
+
+/** Whether bytes are one DER SEQUENCE of 256 bytes or more and nothing after it, which the parser would forgive. */
+function isOneSequence(der: Uint8Array): boolean {
+  return der[0] === 0x30 && der[1] === 0x82 && (der[2] ?? 0) * 256 + (der[3] ?? 0) === der.length - 4;
+}
+
+/**
+ * Reads who a client certificate says it is: exactly one of each otherName, a UTF8String holding an id of this system,
+ * and nothing else in the subjectAltName. Says nothing of whether the certificate is to be trusted. Never throws.
+ *
+ * @param der the certificate
+ */
+export function readCertificateIdentity(der: Uint8Array): IdentityReading {
+  const malformed = (reason: MalformedIdentity): IdentityReading => ({ kind: "malformed", reason });
+  if (der.length > MAX_CERTIFICATE_BYTES) return malformed("larger than 4 kB");
+  if (!isOneSequence(der)) return malformed("not a certificate");
+  let certificate: Certificate;
+  try {
+    certificate = AsnConvert.parse(der, Certificate);
+  } catch {
+    return malformed("not a certificate");
+  }
+  const extensions = certificate.tbsCertificate.extensions ?? [];
+  const [extension, another] = extensions.filter(({ extnID }) => extnID === id_ce_subjectAltName);
+  if (extension === undefined || another !== undefined) return malformed("no subjectAltName, or more than one");
+
+  const encoded = Buffer.from(extension.extnValue.buffer);
+  if (encoded.length > MAX_NAMES_BYTES) return malformed("subjectAltName is larger than 512 bytes");
+  let names: SubjectAlternativeName;
+  try {
+    names = AsnConvert.parse(encoded, SubjectAlternativeName);
+    // The parser forgives trailing bytes and loose lengths; a second reading of the same bytes must not be possible.
+    if (!Buffer.from(AsnConvert.serialize(names)).equals(encoded))
+      return malformed("subjectAltName is not canonical DER");
+  } catch {
+    return malformed("subjectAltName is not canonical DER");
+  }
+
+  const otherNames = names.flatMap(({ otherName }) => (otherName === undefined ? [] : [otherName]));
+  const known = otherNames.filter(({ typeId }) => typeId === GRANT_ID_OID || typeId === SUBJECT_USER_ID_OID);
+  const grantId = idIn(known, GRANT_ID_OID);
+  if (grantId === "repeated") return malformed("grantId is missing or repeated");
+  const subjectUserId = idIn(known, SUBJECT_USER_ID_OID);
+  if (subjectUserId === "repeated") return malformed("subjectUserId is missing or repeated");
+  if (known.length !== names.length) return malformed("subjectAltName holds a name of another kind");
+  if (grantId === "not an id") return malformed("grantId is not a UTF8String of an id");
+  if (subjectUserId === "not an id") return malformed("subjectUserId is not a UTF8String of an id");
+  return { kind: "identified", grantId: grantId.id, subjectUserId: subjectUserId.id };
+}
+
+/** A serial number as this system writes it: lower-case hex without leading zeros. */
+export function serialOf(certificate: X509Certificate): string {
+  return certificate.serialNumber.toLowerCase().replace(/^0+(?=.)/, "");
+}
+
+/** What a root is pinned by: SHA-256 of its DER, lower-case hex. @param pem a certificate */
+export function fingerprintOf(pem: string): string {
+  return createHash("sha256").update(new X509Certificate(pem).raw).digest("hex");
+}
+
+/** SHA-256 of a certificate's public key (SubjectPublicKeyInfo), lower-case hex. */
+export function spkiOf(certificate: X509Certificate): string {
+  return createHash("sha256")
+    .update(certificate.publicKey.export({ type: "spki", format: "der" }))
+    .digest("hex");
+}

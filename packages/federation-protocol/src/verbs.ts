@@ -1,0 +1,80 @@
+import { isId } from "@mosaicstack/foundation";
+import { z } from "zod";
+import { firstFault } from "./first-fault.ts";
+import { federationProblem } from "./problems.ts";
+import { MAX_ROWS } from "./scope.ts";
+
+/** The version of the wire contract. A gateway that asks under another path gets 404 `verb_unknown`. */
+export const PROTOCOL_VERSION = 1;
+
+export const verbs = ["list", "get", "capabilities"] as const;
+export type Verb = (typeof verbs)[number];
+
+/** Where a verb is asked for, by POST with a JSON body: no query ever stands in a URL or an access log. */
+export function verbPath(verb: Verb): string {
+  return `/federation/v${PROTOCOL_VERSION}/${verb}`;
+}
+
+/** The most bytes a request may have, and the most an answer may have. */
+export const MAX_REQUEST_BYTES = 65_536;
+export const MAX_RESPONSE_BYTES = 8 * 1024 * 1024;
+
+const id = z.string().refine(isId, "must be a UUID in lower case");
+const resource = z.string().min(1).max(64);
+
+export const listRequestSchema = z.strictObject({
+  resource,
+  limit: z.int().min(1).max(MAX_ROWS),
+  /** The id of the last row seen; absent: from the newest. */
+  before: id.optional(),
+  filters: z.record(z.string().max(64), z.string().max(512)).optional(),
+});
+export type ListRequest = z.infer<typeof listRequestSchema>;
+
+export const getRequestSchema = z.strictObject({ resource, id });
+export type GetRequest = z.infer<typeof getRequestSchema>;
+
+export const capabilitiesRequestSchema = z.strictObject({});
+
+/** A row as it crosses the wire: at least an id; the rest is the serving side's projection. */
+const rowSchema = z.looseObject({ id });
+export type Row = z.infer<typeof rowSchema>;
+
+export const listResponseSchema = z.object({
+  rows: z.array(rowSchema).max(MAX_ROWS),
+  /** Whether rows follow the last one. */
+  more: z.boolean(),
+  /** The limit that was used: less than asked for where the scope caps it. */
+  limit: z.int().min(1),
+});
+export type ListResponse = z.infer<typeof listResponseSchema>;
+
+export const getResponseSchema = z.object({ row: rowSchema });
+export type GetResponse = z.infer<typeof getResponseSchema>;
+
+export const capabilitiesResponseSchema = z.object({
+  protocol: z.int(),
+  grant: z.object({ id, name: z.string(), expires_at: z.string().nullable() }),
+  subject: z.object({ id, name: z.string() }),
+  resources: z.array(z.object({ name: z.string(), verbs: z.array(z.string()), filters: z.array(z.string()) })),
+  max_rows_per_query: z.int(),
+  include_personal: z.boolean(),
+  include_teams: z.union([z.literal("all"), z.array(z.string())]),
+});
+export type CapabilitiesResponse = z.infer<typeof capabilitiesResponseSchema>;
+
+/** A refusal on the wire; anything else with an error status is not this protocol's. */
+export const problemResponseSchema = z.looseObject({
+  code: z.string().max(64),
+  status: z.int(),
+  detail: z.string().max(2000),
+  remedy: z.string().max(2000).optional(),
+});
+
+/** Validates a request's body. @throws Problem `request_malformed` with the path to the fault. */
+export function parseRequest<Output>(schema: z.ZodType<Output>, body: unknown): Output {
+  const result = schema.safeParse(body);
+  if (result.success) return result.data;
+  const { path, detail } = firstFault(result.error, "body");
+  throw federationProblem("request_malformed", { detail, extensions: { path } });
+}
