@@ -1,0 +1,204 @@
+import { constants } from "node:crypto";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import { performance } from "node:perf_hooks";
+import type { TLSSocket } from "node:tls";
+import { type Clock, newId, Problem, redact } from "@mosaicstack/foundation";
+import { federationProblem, MAX_REQUEST_BYTES, type Verb, verbPath, verbs } from "@mosaicstack/federation-protocol";
+import type { ReadStore } from "@mosaicstack/storage";
+import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
+import { type Admission, admit } from "./admission.ts";
+import type { Enrollment } from "./enrollment.ts";
+import type { LiveSockets } from "./live-sockets.ts";
+import { peerCertificateOf } from "./peer-identity.ts";
+import { serve } from "./pipeline.ts";
+import type { ServerCertificate } from "./server-certificate.ts";
+
+/** One request of a peer, or one connection refused: what is known of it, and never the query. */
+export interface ServingRecord {
+  readonly requestId: string;
+  readonly verb: Verb | "connect";
+  readonly resource: string | null;
+  readonly serial: string | null;
+  readonly grantId: string | null;
+  readonly subjectUserId: string | null;
+  /** `ok`, or the code of the refusal. */
+  readonly outcome: string;
+  readonly rows: number;
+  readonly tookMs: number;
+  /** For the log only. */
+  readonly cause?: string;
+}
+
+export interface Listener {
+  /** Opens the port; where it listens. */
+  start(): Promise<AddressInfo>;
+  /** Presents another certificate to new connections; those open go on. */
+  present(certificate: ServerCertificate): void;
+  /** Finishes what is being answered, then ends every connection. */
+  stop(): Promise<void>;
+}
+
+const handshakeTimeoutMs = 10_000;
+const requestTimeoutMs = 10_000;
+
+/**
+ * The listener for peers: TLS 1.3 with a client certificate of our CA, checked by `admit` before HTTP begins. No session
+ * is ever resumed, since a resumed session skips the verification (trust decision 9).
+ */
+export function createListener(dependencies: {
+  readonly host: string;
+  readonly port: number;
+  readonly certificate: ServerCertificate;
+  /** The only trust anchor of client certificates. */
+  readonly rootPem: string;
+  readonly store: ReadStore;
+  readonly clock: Clock;
+  readonly maxRowsPerQuery: number;
+  readonly liveSockets: LiveSockets;
+  readonly enrollment: Pick<Enrollment, "confirm">;
+  readonly record: (entry: ServingRecord) => void;
+}): Listener {
+  const { store, clock, liveSockets, record, rootPem } = dependencies;
+
+  const context = ({ cert, key }: ServerCertificate) => ({
+    cert,
+    key,
+    ca: rootPem,
+    minVersion: "TLSv1.3" as const,
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  });
+
+  function refuse(socket: TLSSocket, reason: string): void {
+    const certificate = peerCertificateOf(socket);
+    const identity = certificate?.identity.kind === "identified" ? certificate.identity : undefined;
+    record({
+      requestId: newId(),
+      verb: "connect",
+      resource: null,
+      serial: certificate?.serial ?? null,
+      grantId: identity?.grantId ?? null,
+      subjectUserId: identity?.subjectUserId ?? null,
+      outcome: `certificate_${reason}`,
+      rows: 0,
+      tookMs: 0,
+    });
+    socket.destroy();
+  }
+
+  /** Puts our own check between the handshake and the first byte of HTTP. */
+  function guard(server: Server): Server {
+    const [speakHttp] = server.listeners("secureConnection");
+    server.removeAllListeners("secureConnection");
+    server.on("secureConnection", (socket: TLSSocket) => {
+      socket.on("error", () => socket.destroy());
+      const decide = async (): Promise<Admission> => {
+        const admission = await admit(socket, { store, clock, liveSockets });
+        if (admission.kind === "admitted") await dependencies.enrollment.confirm(admission.grantId, admission.spki);
+        return admission;
+      };
+      decide().then(
+        (admission) => {
+          if (admission.kind === "refused") refuse(socket, admission.reason);
+          else if (!socket.destroyed) speakHttp?.call(server, socket);
+        },
+        () => refuse(socket, "not_checked"),
+      );
+    });
+    return server;
+  }
+
+  const app: FastifyInstance = Fastify({
+    bodyLimit: MAX_REQUEST_BYTES,
+    requestTimeout: requestTimeoutMs,
+    genReqId: () => newId(),
+    logger: false,
+    forceCloseConnections: true,
+    serverFactory: (handler) =>
+      guard(
+        createServer(
+          {
+            ...context(dependencies.certificate),
+            requestCert: true,
+            rejectUnauthorized: false,
+            handshakeTimeout: handshakeTimeoutMs,
+            ALPNProtocols: ["http/1.1"],
+          },
+          handler,
+        ),
+      ),
+  });
+
+  function recordRequest(request: FastifyRequest, verb: Verb, startedAt: number, result: RequestResult): void {
+    const certificate = peerCertificateOf(request.raw.socket as TLSSocket);
+    const identity = certificate?.identity.kind === "identified" ? certificate.identity : undefined;
+    record({
+      requestId: request.id,
+      verb,
+      serial: certificate?.serial ?? null,
+      grantId: identity?.grantId ?? null,
+      subjectUserId: identity?.subjectUserId ?? null,
+      tookMs: performance.now() - startedAt,
+      ...result,
+    });
+  }
+
+  for (const verb of verbs) {
+    app.post(verbPath(verb), async (request, reply) => {
+      const startedAt = performance.now();
+      const socket = request.raw.socket as TLSSocket;
+      const gate = { store, clock, maxRowsPerQuery: dependencies.maxRowsPerQuery };
+      try {
+        const { json, rows, resource } = await serve(gate, verb, socket, request.body);
+        recordRequest(request, verb, startedAt, { outcome: "ok", rows, resource });
+        return await reply.header("content-type", "application/json; charset=utf-8").send(json);
+      } catch (error) {
+        const { problem, cause } = toProblem(error);
+        recordRequest(request, verb, startedAt, { outcome: problem.code, rows: 0, resource: null, ...cause });
+        throw problem;
+      }
+    });
+  }
+
+  app.setNotFoundHandler((request, reply) => answerProblem(reply, federationProblem("verb_unknown"), request.id));
+  app.setErrorHandler((error, request, reply) => answerProblem(reply, toProblem(error).problem, request.id));
+
+  return {
+    async start() {
+      await app.listen({ host: dependencies.host, port: dependencies.port });
+      return app.server.address() as AddressInfo;
+    },
+    present: (certificate) => (app.server as unknown as Server).setSecureContext(context(certificate)),
+    stop: () => app.close(),
+  };
+}
+
+type RequestResult = Pick<ServingRecord, "outcome" | "rows" | "resource" | "cause">;
+
+/** What a peer is told of a failure: the protocol's own problems, Fastify's refusals in its words, and no detail of a fault. */
+export function toProblem(error: unknown): { problem: Problem; cause: { cause?: string } } {
+  if (error instanceof Problem && error.code in federationProblem.table) return { problem: error, cause: {} };
+  const status = typeof error === "object" && error !== null && "statusCode" in error ? error.statusCode : undefined;
+  if (status === 413) return { problem: federationProblem("body_too_large"), cause: {} };
+  if (status === 415) return { problem: federationProblem("media_type_unsupported"), cause: {} };
+  if (status === 400) {
+    const detail = "The body is not JSON.";
+    return { problem: federationProblem("request_malformed", { detail, extensions: { path: "" } }), cause: {} };
+  }
+  const cause = { cause: redact(error instanceof Error ? (error.stack ?? error.message) : String(error)) };
+  const code = error instanceof Problem && error.status === 503 ? "database_busy" : "serving_failed";
+  return { problem: federationProblem(code, { cause: error }), cause };
+}
+
+interface Replying {
+  code(status: number): this;
+  headers(values: Record<string, string>): this;
+  send(payload: string): unknown;
+}
+
+function answerProblem(reply: Replying, problem: Problem, requestId: string): unknown {
+  return reply
+    .code(problem.status)
+    .headers({ ...problem.headers, "content-type": "application/problem+json", "x-request-id": requestId })
+    .send(JSON.stringify({ ...problem.details, request_id: requestId }));
+}
