@@ -1,0 +1,178 @@
+import { isId, Problem } from "@mosaicstack/foundation";
+import {
+  federationProblem,
+  type ListRead,
+  type Reader,
+  readSourceSelector,
+  type Row,
+  type Source,
+  type SourceReport,
+} from "@mosaicstack/federation-protocol";
+import { blend, type PageRow, type SourcePage } from "./blend.ts";
+import { askAll, type Outcome, type Question, reportOf } from "./fan-out.ts";
+import type { Peers } from "./peers.ts";
+import { peerProblem } from "./problems.ts";
+
+const LOCAL = "local";
+
+/** What one source's list came to. */
+interface FetchedPage {
+  readonly rows: readonly PageRow[];
+  readonly more: boolean;
+}
+
+/** What a read asks. */
+type Selection = { readonly kind: "local" } | { readonly kind: "sources"; readonly sources: readonly Source[] };
+
+/**
+ * Reads over this gateway's own rows and those of the user's peers. `local`, and `all` for a user without peers, are the
+ * local reader's own answers. A source that does not answer never fails the whole: it is reported, also where it was the
+ * only one asked, and the answer is `partial`. What the caller asked wrongly is refused, by the local source's judgement.
+ *
+ * @param dependencies.localSource the user's own rows as one source among others
+ * @param dependencies.deadlineMs bounds every round of asking: one a read, and for `get` one more when the row is not local
+ */
+export function createBlendedReader(dependencies: {
+  readonly local: Reader;
+  readonly localSource: (userId: string) => Source;
+  readonly peers: Pick<Peers, "sourcesOf" | "sourceOf">;
+  readonly deadlineMs: number;
+}): Reader {
+  const { local, localSource, peers, deadlineMs } = dependencies;
+
+  async function select(userId: string, text: string): Promise<Selection> {
+    const selector = readSourceSelector(text);
+    switch (selector?.kind) {
+      case undefined:
+        throw peerProblem("unknown_source");
+      case "local":
+        return { kind: "local" };
+      case "peer":
+        return { kind: "sources", sources: [await peers.sourceOf(userId, selector.peer)] };
+      case "all": {
+        const remote = await peers.sourcesOf(userId);
+        return remote.length === 0 ? { kind: "local" } : { kind: "sources", sources: [localSource(userId), ...remote] };
+      }
+    }
+  }
+
+  return {
+    async list(userId, read) {
+      const selection = await select(userId, read.source);
+      if (selection.kind === "local") return await local.list(userId, { ...read, source: LOCAL });
+      const { sources } = selection;
+      const asked = sources.filter(({ name }) => read.positions?.[name] !== null);
+      const outcomes = await askAll(asked.map(listQuestion(read)), deadlineMs, (all) => Promise.all(all));
+      refuseWrongQuestions(outcomes);
+      const page = blend(pagesOf(sources, outcomes), read.limit, read.positions);
+      return {
+        rowsJson: `[${page.rows.map(({ json }) => json).join(",")}]`,
+        next: page.next,
+        retry: page.retry,
+        ...completeness(
+          outcomes.map((outcome) => {
+            const share = page.shares.get(outcome.source);
+            return reportOf(outcome, share?.rows, share?.truncated);
+          }),
+        ),
+      };
+    },
+
+    async get(userId, { source, resource, id }) {
+      const selection = await select(userId, source);
+      const own = { source: LOCAL, resource, id };
+      if (selection.kind === "local") return await local.get(userId, own);
+      const first: Question<string | undefined>[] = selection.sources.some(({ name }) => name === LOCAL)
+        ? [{ source: LOCAL, ask: async () => (await local.get(userId, own)).rowJson }]
+        : [];
+      const remote = selection.sources.filter(({ name }) => name !== LOCAL).map(getQuestion(resource, id));
+      const reports: SourceReport[] = [];
+      // Own rows first: a row that is here is not asked for anywhere else.
+      for (const questions of [first, remote]) {
+        const rowJson = await askAll(questions, deadlineMs, async (outcomes) => {
+          for (const pending of outcomes) {
+            const outcome = await pending;
+            refuseWrongQuestions([outcome]);
+            const found = outcome.kind === "answered" ? outcome.answer : undefined;
+            reports.push(reportOf(outcome, found === undefined ? 0 : 1));
+            if (found !== undefined) return found;
+          }
+          return undefined;
+        });
+        if (rowJson !== undefined) return { rowJson, ...completeness(reports) };
+      }
+      return { rowJson: undefined, ...completeness(reports) };
+    },
+
+    async capabilities(userId, source) {
+      const selection = await select(userId, source);
+      if (selection.kind === "local") return await local.capabilities(userId, LOCAL);
+      const questions = selection.sources.map((one) => ({
+        source: one.name,
+        ask: (signal: AbortSignal) => one.capabilities(signal),
+      }));
+      const outcomes = await askAll(questions, deadlineMs, (all) => Promise.all(all));
+      const answered = outcomes.flatMap((one) => (one.kind === "answered" ? [[one.source, one.answer] as const] : []));
+      return { capabilities: Object.fromEntries(answered), ...completeness(outcomes.map((one) => reportOf(one))) };
+    },
+  };
+}
+
+function listQuestion({ resource, limit, filters, positions }: ListRead) {
+  return (source: Source): Question<FetchedPage> => ({
+    source: source.name,
+    async ask(signal) {
+      const before = positions?.[source.name];
+      const request = { resource, limit, filters, ...(typeof before === "string" ? { before } : {}) };
+      const { rows, more } = await source.list(request, signal);
+      return { rows: rows.map((row) => ({ id: row.id, json: rowJsonOf(row) })), more };
+    },
+  });
+}
+
+function getQuestion(resource: string, id: string) {
+  return (source: Source): Question<string | undefined> => ({
+    source: source.name,
+    async ask(signal) {
+      try {
+        if (!isId(id)) throw federationProblem("row_not_found");
+        return rowJsonOf((await source.get({ resource, id }, signal)).row);
+      } catch (error) {
+        // That it has no such row is an answer.
+        if (error instanceof Problem && error.code === "row_not_found") return undefined;
+        throw error;
+      }
+    },
+  });
+}
+
+/** Text at once, so that a row which cannot be written counts against its own source and no other. */
+function rowJsonOf(row: Row): string {
+  try {
+    return JSON.stringify(row);
+  } catch (cause) {
+    throw peerProblem("peer_incompatible", { detail: "A row of its answer is nested too deeply.", cause });
+  }
+}
+
+function pagesOf(sources: readonly Source[], outcomes: readonly Outcome<FetchedPage>[]): SourcePage[] {
+  const bySource = new Map(outcomes.map((outcome) => [outcome.source, outcome]));
+  return sources.map(({ name: source }): SourcePage => {
+    const outcome = bySource.get(source);
+    if (outcome === undefined) return { kind: "exhausted", source };
+    return outcome.kind === "failed" ? { kind: "failed", source } : { kind: "page", source, ...outcome.answer };
+  });
+}
+
+/** An unknown resource or a bad filter is the caller's to correct, and no source's failure. */
+function refuseWrongQuestions(outcomes: readonly Outcome<unknown>[]): void {
+  for (const outcome of outcomes) {
+    if (outcome.source !== LOCAL || outcome.kind !== "failed") continue;
+    const { problem } = outcome;
+    if (problem.status < 500 && problem.status !== 408 && problem.status !== 429) throw problem;
+  }
+}
+
+function completeness(sources: readonly SourceReport[]): { partial: boolean; sources: readonly SourceReport[] } {
+  return { partial: sources.some(({ status }) => status !== "ok" && status !== "cached"), sources };
+}

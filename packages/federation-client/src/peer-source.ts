@@ -1,0 +1,64 @@
+import type { Problem } from "@mosaicstack/foundation";
+import {
+  type ListRequest,
+  type ListResponse,
+  peerSource,
+  type Row,
+  type Source,
+} from "@mosaicstack/federation-protocol";
+import type { PeerConnection } from "./peer-connection.ts";
+import { peerProblem } from "./problems.ts";
+
+/**
+ * A peer as one source among others. A peer may be hostile: an answer that is not one to the question asked is refused as a
+ * whole, and every row carries this peer's tag, whatever the peer wrote there.
+ *
+ * @param peer.name the name its user gave it
+ * @param peer.grantId the grant its certificate was issued for
+ */
+export function createPeerSource(
+  peer: { readonly name: string; readonly grantId: string },
+  connection: Pick<PeerConnection, "call">,
+): Source {
+  const name = peerSource(peer.name);
+  const tag = (row: Row): Row => ({ ...row, _source: name });
+  return {
+    name,
+    async list(request, signal) {
+      const response = await connection.call("list", request, signal);
+      assertAnswers(request, response);
+      return { ...response, rows: response.rows.map(tag) };
+    },
+    async get(request, signal) {
+      const { row } = await connection.call("get", request, signal);
+      if (row.id !== request.id) throw incompatible("It answered with another row than the one asked for.");
+      return { row: tag(row) };
+    },
+    async capabilities(signal) {
+      const response = await connection.call("capabilities", {}, signal);
+      if (response.grant.id !== peer.grantId) throw incompatible("It answered for another grant.");
+      return response;
+    },
+  };
+}
+
+/** A source that is known not to answer, without asking it. */
+export function createClosedSource(name: string, problem: () => Problem): Source {
+  const refuse = () => Promise.reject(problem());
+  return { name, list: refuse, get: refuse, capabilities: refuse };
+}
+
+/** Ids descending below the position asked from, so that a list ends and no row comes twice. */
+function assertAnswers(request: ListRequest, { rows, more }: ListResponse): void {
+  if (rows.length > request.limit) throw incompatible("It answered with more rows than asked for.");
+  if (more && rows.length === 0) throw incompatible("It says that rows follow, and gives none.");
+  let previous = request.before;
+  for (const { id } of rows) {
+    if (previous !== undefined && id >= previous) throw incompatible("Its rows are not in the list's order.");
+    previous = id;
+  }
+}
+
+function incompatible(detail: string): Problem {
+  return peerProblem("peer_incompatible", { detail });
+}

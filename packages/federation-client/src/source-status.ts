@@ -1,0 +1,29 @@
+import type { Problem } from "@mosaicstack/foundation";
+import type { SourceReport, SourceStatus } from "@mosaicstack/federation-protocol";
+
+/**
+ * How a source that failed took part in an answer. `revoked` comes only from the peer's stored state, which needs signed
+ * proof: no answer and no broken connection is ever read as a revocation (trust decision 8).
+ */
+export function statusOf(problem: Problem): SourceStatus {
+  if (problem.code === "peer_revoked") return "revoked";
+  if (problem.code === "ca_pin_mismatch") return "offline";
+  if (problem.code === "peer_incompatible") return "incompatible";
+  switch (problem.status) {
+    case 401:
+    case 403:
+      return "denied";
+    case 408:
+    case 504:
+      return "timeout";
+    case 429:
+      return "rate_limited";
+    default:
+      return problem.status >= 500 ? "offline" : "incompatible";
+  }
+}
+
+/** A failure as an answer's `sources` carries it. */
+export function reportedError({ code, details }: Problem): NonNullable<SourceReport["error"]> {
+  return { code, detail: details.detail, remedy: details.remedy };
+}
