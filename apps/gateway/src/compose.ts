@@ -1,0 +1,192 @@
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { type Config, ensureSecrets, type GivenSecrets } from "@mosaicstack/config";
+import type { Clock } from "@mosaicstack/foundation";
+import { createWriter } from "@mosaicstack/resources";
+import { createSealer, openPglite, openPostgres, type Store } from "@mosaicstack/storage";
+import type { FastifyBaseLogger } from "fastify";
+import { createApiKeys } from "./auth/api-keys.ts";
+import { createAuthenticator } from "./auth/authenticator.ts";
+import { createBetterAuth } from "./auth/better-auth.ts";
+import { RateLimit } from "./auth/rate-limit.ts";
+import { issueSetupCode, redeemSetupCode } from "./auth/setup-code.ts";
+import { registerApiKeys } from "./http/api-keys.ts";
+import { certificateOf, followCertificate } from "./http/certificate.ts";
+import { registerCapabilities } from "./http/capabilities.ts";
+import { registerHealth } from "./http/health.ts";
+import { registerImport } from "./http/import.ts";
+import { listenerUrl } from "./http/listener-url.ts";
+import { registerResources } from "./http/resources.ts";
+import type { RouteTable } from "./http/route-table.ts";
+import { createServer, drain, type Routes } from "./http/server.ts";
+import { registerSetup } from "./http/setup.ts";
+import { registerSignIn } from "./http/sign-in.ts";
+import { registerTeams } from "./http/teams.ts";
+import { registerUsers } from "./http/users.ts";
+import { createImporter } from "./importing/importer.ts";
+import { startHousekeeping } from "./housekeeping.ts";
+import { Owned } from "./owned.ts";
+import { gatewayProblem } from "./problems.ts";
+import { createLocalReader } from "./reading/local-reader.ts";
+import { createTeams } from "./teams/teams.ts";
+import { createUsers } from "./users/users.ts";
+
+/** A composed gateway. Whoever composes it stops it. */
+export interface Gateway {
+  /** Opens the listeners. @throws Problem `listener_failed` */
+  start(): Promise<void>;
+  /** Finishes what is under way, then closes listeners and database. Idempotent. */
+  stop(): Promise<void>;
+  /** Where people and agents, and peers where there is federation, reach it; once started. */
+  urls(): GatewayUrls;
+  /** The code for `POST /api/v1/setup`; undefined once there is an administrator. A secret: shown once, to whoever started the process. */
+  readonly setupCode: string | undefined;
+  /** The people listener's server, for requests without a socket. */
+  readonly app: Routes;
+  /** Every route of it, and who may call it. */
+  readonly routes: RouteTable;
+  /** The gateway's database. */
+  readonly store: Store;
+}
+
+export interface GatewayUrls {
+  readonly people: string;
+  readonly federation?: string;
+}
+
+export interface GatewayDependencies {
+  readonly config: Config;
+  readonly secrets: GivenSecrets;
+  readonly clock: Clock;
+  readonly log: FastifyBaseLogger;
+  /** Opens the database, migrated. Default: the tier's own. */
+  readonly openStore?: (config: Config, secrets: GivenSecrets) => Promise<Store>;
+  /** How long requests under way may take to finish once the gateway stops. Default 10,000. */
+  readonly drainMs?: number;
+}
+
+const DRAIN_MS = 10_000;
+
+/** The database of a tier. @throws Problem `tier_unavailable`, and what the engine refuses with */
+async function openStoreOf(config: Config, { databasePassword }: GivenSecrets): Promise<Store> {
+  if ("dataDirectory" in config) {
+    return await openPglite({
+      dataDirectory: join(config.dataDirectory, "database"),
+      vector: config.tier === "federated",
+    });
+  }
+  if (config.tier === "federated") throw gatewayProblem("tier_unavailable");
+  const password = databasePassword === undefined ? {} : { password: databasePassword.reveal() };
+  return await openPostgres({ ...config.database, ...password });
+}
+
+/**
+ * Builds a gateway from its configuration: the one place where the parts meet. Nothing listens until `start`.
+ * @throws Problem of the configuration, the database or the certificates; nothing stays open then
+ */
+export async function composeGateway(dependencies: GatewayDependencies): Promise<Gateway> {
+  const owned = new Owned();
+  try {
+    return await compose(dependencies, owned);
+  } catch (error) {
+    await owned
+      .dispose()
+      .catch((cause: unknown) => dependencies.log.error({ err: cause }, "closing after a failed start"));
+    throw error;
+  }
+}
+
+async function compose(dependencies: GatewayDependencies, owned: Owned): Promise<Gateway> {
+  const { secrets: given, openStore = openStoreOf } = dependencies;
+  const { config, clock, log, drainMs = DRAIN_MS } = dependencies;
+  const { tls, publicUrl, host, port, maxBodyBytes } = config.http;
+  const store = await openStore(config, given);
+  owned.add(() => store.close());
+  owned.add(startHousekeeping(store, clock, log));
+  // After the store: generated secrets are made under the data directory's lock.
+  const secrets = await ensureSecrets({ config, secrets: given });
+  const sealer = createSealer({ secret: secrets.sealKey.reveal() });
+  const localReader = createLocalReader(store);
+  let listening: string | undefined;
+  const peopleUrl = (): string => {
+    if (listening === undefined) throw new Error("the gateway has not been started");
+    return listening;
+  };
+  const federation =
+    config.tier === "federated"
+      ? await (
+          await import("./federation/index.ts")
+        ).composeFederation({ config, store, sealer, clock, log, localReader, peopleUrl })
+      : undefined;
+  const ownCertificate = federation && (() => federation.serverCertificate());
+  if (federation !== undefined) owned.add(() => federation.stop());
+  const reader = federation?.reader ?? localReader;
+  const writer = createWriter({ store, sealer, clock });
+
+  const secure = tls !== "off" || publicUrl?.startsWith("https:") === true;
+  const betterAuth = createBetterAuth({
+    store,
+    secret: secrets.authSecret.reveal(),
+    clock,
+    log,
+    secure,
+    publicOrigin: publicUrl,
+  });
+  const { authCookies } = await betterAuth.$context;
+  const authenticator = createAuthenticator({
+    store,
+    betterAuth,
+    clock,
+    sessionCookieName: authCookies.sessionToken.name,
+  });
+  const apiKeys = createApiKeys({ store, betterAuth, onKeyRemoved: (userId) => authenticator.forgetUser(userId) });
+  const users = createUsers({
+    store,
+    clock,
+    onUserRemoved: async (userId) => await federation?.onUserRemoved(userId),
+    onUserChanged: (userId) => authenticator.forgetUser(userId),
+  });
+
+  const scheme = tls === "off" ? "http" : "https";
+  const { app, routes } = await createServer({
+    log,
+    maxBodyBytes,
+    tls: await certificateOf(tls, ownCertificate),
+    authenticator,
+    publicOrigin: publicUrl,
+  });
+  registerHealth(app, store);
+  registerSignIn(app, { betterAuth, authenticator });
+  registerSetup(app, { limit: new RateLimit(clock), apiKeys, redeem: (claim) => redeemSetupCode(store, clock, claim) });
+  registerUsers(app, users);
+  registerApiKeys(app, { apiKeys, users });
+  registerResources(app, { reader, writer });
+  registerTeams(app, createTeams({ store, clock }));
+  registerCapabilities(app, reader);
+  registerImport(app, createImporter({ store, writer, clock }));
+  federation?.routes(app);
+  await app.ready();
+
+  owned.add(() => drain(app, drainMs));
+  if (tls === "auto" && ownCertificate !== undefined) owned.add(followCertificate(app.server, ownCertificate));
+
+  let stopped: Promise<void> | undefined;
+  return {
+    app,
+    routes,
+    store,
+    setupCode: await issueSetupCode(store, clock),
+    async start() {
+      await federation?.start();
+      await app.listen({ host, port }).catch((cause: unknown) => {
+        throw gatewayProblem("listener_failed", { detail: `The listener on ${host}:${port} cannot be opened.`, cause });
+      });
+      listening = publicUrl ?? listenerUrl(scheme, app.server.address() as AddressInfo);
+    },
+    stop: () => (stopped ??= owned.dispose()),
+    urls: () => ({
+      people: peopleUrl(),
+      ...(federation === undefined ? {} : { federation: federation.endpoint() }),
+    }),
+  };
+}

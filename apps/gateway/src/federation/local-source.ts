@@ -1,0 +1,28 @@
+import { getResponseSchema, listResponseSchema, type Reader, type Source } from "@mosaicstack/federation-protocol";
+import { resourceProblem } from "@mosaicstack/resources";
+
+/** This gateway's own rows as one source among others. */
+export function localSource(reader: Reader, userId: string): Source {
+  return {
+    name: "local",
+    async list({ resource, limit, before, filters }) {
+      const positions = before === undefined ? undefined : { local: before };
+      const answer = await reader.list(userId, { source: "local", resource, limit, filters: filters ?? {}, positions });
+      return listResponseSchema.parse({
+        rows: JSON.parse(answer.rowsJson) as unknown,
+        more: answer.next !== undefined,
+        limit,
+      });
+    },
+    async get({ resource, id }) {
+      const { rowJson } = await reader.get(userId, { source: "local", resource, id });
+      if (rowJson === undefined) throw resourceProblem("not_found");
+      return getResponseSchema.parse({ row: JSON.parse(rowJson) as unknown });
+    },
+    async capabilities() {
+      const { capabilities } = await reader.capabilities(userId, "local");
+      if (capabilities["local"] === undefined) throw resourceProblem("not_found");
+      return capabilities["local"];
+    },
+  };
+}

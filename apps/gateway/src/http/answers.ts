@@ -1,0 +1,77 @@
+import { z } from "zod";
+
+/** How one source took part in an answer (federation-protocol's SourceReport). */
+const sourceReport = z.object({
+  source: z.string().describe("`local` or `federated:<peer>`"),
+  status: z.enum(["ok", "cached", "timeout", "denied", "revoked", "rate_limited", "offline", "incompatible"]),
+  took_ms: z.number(),
+  rows: z.int().describe("Rows of this source in this answer"),
+  truncated: z.boolean().describe("Whether the source has more rows than it gave"),
+  error: z.object({ code: z.string(), detail: z.string(), remedy: z.string() }).optional(),
+});
+
+const completeness = {
+  partial: z.boolean().describe("Whether a source that was asked did not answer; `sources` says which and why"),
+  sources: z.array(sourceReport),
+};
+
+const nextCursor = z.string().nullable().describe("Where the next page starts; null: this was the last");
+
+/** A row of any source, with where it came from. */
+function tagged(row: z.ZodObject): z.ZodObject {
+  return row.extend({ _source: z.string().describe("`local` or `federated:<peer>`") });
+}
+
+/** A page of a list over one or more sources. */
+export function listAnswer(row: z.ZodObject): z.ZodObject {
+  return z.object({
+    rows: z.array(tagged(row)),
+    next_cursor: nextCursor,
+    retry_cursor: z.string().optional().describe("Set when a source failed: asking from here gets what it still owes"),
+    limit: z.int(),
+    limit_clamped: z.literal(true).optional().describe("The limit asked for was above the highest, which `limit` is"),
+    ...completeness,
+  });
+}
+
+/** One row, and where it was looked for. */
+export function getAnswer(row: z.ZodObject): z.ZodObject {
+  return z.object({ row: tagged(row), ...completeness });
+}
+
+export function writtenRow(row: z.ZodObject): z.ZodObject {
+  return tagged(row);
+}
+
+export const capabilitiesAnswer = z.object({
+  capabilities: z.record(z.string(), z.looseObject({ resources: z.array(z.looseObject({ name: z.string() })) })),
+  ...completeness,
+});
+
+/** A page of a list that this gateway alone has. */
+export function pageOf<Row extends z.ZodType>(row: Row) {
+  return z.object({ rows: z.array(row), next_cursor: nextCursor });
+}
+
+/** RFC 9457. */
+export const problemAnswer = z
+  .looseObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.string().describe("Stable; docs/errors.md lists them"),
+    detail: z.string(),
+    remedy: z.string(),
+    request_id: z.string(),
+  })
+  .meta({ id: "Problem" });
+
+/** Any refusal, for a route's `response`. */
+export const refusals = {
+  "4xx": { description: "Refused", content: { "application/problem+json": { schema: problemAnswer } } },
+  "5xx": { description: "Failed", content: { "application/problem+json": { schema: problemAnswer } } },
+};
+
+export const noContent = z.null().describe("Done");
+
+export const instant = z.iso.datetime();
