@@ -81,9 +81,18 @@ export function parseScope(input: unknown, resourceNames: readonly string[]): Sc
   throw federationProblem("scope_invalid", { detail, extensions: { path } });
 }
 
-/** The scope of a stored grant. Anything the present schema does not know is a fault, never a wider scope. */
+/**
+ * The scope of a stored grant. Anything the present schema does not know is our own fault and nothing is read, never a
+ * wider scope and never the peer's mistake.
+ * @throws Error
+ */
 export function scopeOf(stored: unknown, resourceNames: readonly string[]): Scope {
-  const json = parseScope(stored, resourceNames);
+  let json: ScopeJson;
+  try {
+    json = parseScope(stored, resourceNames);
+  } catch (cause) {
+    throw new Error("a stored scope is not valid", { cause });
+  }
   return {
     resources: json.resources,
     excludedResources: json.excluded_resources,

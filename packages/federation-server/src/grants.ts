@@ -152,7 +152,8 @@ export function createGrants(dependencies: {
       name: grant.name,
       status: effectiveStatus(grant),
       subject: { id: grant.subjectUserId, name: subjectName },
-      scope: parseScope(grant.scope, resourceNames),
+      // Validated when it was stored; shown as it stands, so that one odd row hides no grant.
+      scope: grant.scope as ScopeJson,
       createdAt: grant.createdAt,
       activatedAt: grant.activatedAt,
       revokedAt: grant.revokedAt,

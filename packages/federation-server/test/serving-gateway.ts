@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import type { AddressInfo } from "node:net";
 import { type CertificateAuthority, createEmbeddedAuthority } from "@mosaicstack/certificate-authority";
 import { type Clock, newId } from "@mosaicstack/foundation";
 import {
@@ -13,7 +12,7 @@ import {
 } from "@mosaicstack/federation-protocol";
 import { openTestStore } from "@mosaicstack/harness";
 import { createSealer, schema, type Store } from "@mosaicstack/storage";
-import { Agent, request } from "undici";
+import { Agent, request as send } from "undici";
 import {
   createEnrollment,
   createGrants,
@@ -47,8 +46,8 @@ export async function startServingGateway() {
   const authority = await openStoredAuthority({ store, sealer, clock });
   const liveSockets = createLiveSockets();
   const records: ServingRecord[] = [];
-  let address: AddressInfo | undefined;
-  const endpoint = () => `https://127.0.0.1:${address?.port ?? 0}`;
+  let port = 0;
+  const endpoint = () => `https://127.0.0.1:${port}`;
   const enrollment = createEnrollment({ store, clock, authority, liveSockets, certificateLifetimeDays: 7, endpoint });
   const grants = createGrants({
     store,
@@ -70,7 +69,7 @@ export async function startServingGateway() {
     enrollment,
     record: (entry) => records.push(entry),
   });
-  address = await listener.start();
+  ({ port } = await listener.start());
 
   const agents: Agent[] = [];
   return {
@@ -83,10 +82,13 @@ export async function startServingGateway() {
     liveSockets,
     listener,
     records,
-    port: address.port,
+    port,
     rootPem: authority.rootPem,
     advance(ms: number) {
       offsetMs += ms;
+    },
+    setClockRight() {
+      offsetMs = 0;
     },
     /** A connection pool that presents these keys. */
     agent(keys: Partial<PeerKeys>): Agent {
@@ -100,7 +102,7 @@ export async function startServingGateway() {
     },
     async ask(agent: Agent, verb: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
       const path = verb.startsWith("/") ? verb : verbPath(verb as Verb);
-      const response = await request(`${endpoint()}${path}`, {
+      const response = await send(`${endpoint()}${path}`, {
         method: "POST",
         dispatcher: agent,
         headers: { "content-type": "application/json", ...headers },

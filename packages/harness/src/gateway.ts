@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Config, type FederationConfig, Secret } from "@mosaicstack/config";
 import { type Clock, systemClock } from "@mosaicstack/foundation";
-import { composeGateway, createLog } from "@mosaicstack/gateway";
 import { schema, type Store } from "@mosaicstack/storage";
 import { openTestStore } from "./embedded-database.ts";
 import { createRestClients, type RestClient } from "./rest-client.ts";
@@ -107,6 +106,8 @@ function configOf(options: GatewayOptions, dataDirectory: string): Config {
 
 /** Boots a gateway as `mosaic start` does, but for its database, which is a fresh one in memory. About 1 s. */
 export async function startGateway(options: GatewayOptions): Promise<TestGateway> {
+  // Here, so that a test which only opens a database does not load a gateway first.
+  const { composeGateway, createLog } = await import("@mosaicstack/gateway");
   const dataDirectory = await mkdtemp(join(tmpdir(), "mosaic-gateway-"));
   const store = await openTestStore({ vector: options.tier === "federated" });
   const log: string[] = [];
