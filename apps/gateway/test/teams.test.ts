@@ -139,3 +139,13 @@ test.each([
   expect((await remove()).status).toBe(204);
   expect((await gateway.call("GET", `/api/v1/teams/${own}`, { as: owner })).status).toBe(404);
 });
+
+test("a team is found by its name by members and administrators; to a stranger it is not there, byte for byte", async () => {
+  const id = await gateway.team("Compilers", owner, member);
+  const named = (as: Person, name = "Compilers") => gateway.call("GET", `/api/v1/teams/named?name=${name}`, { as });
+  expect((await named(member)).json).toMatchObject({ id, name: "Compilers" });
+  expect((await named(gateway.admin)).json).toMatchObject({ id });
+  const refused = await named(stranger);
+  expect(outcome(refused)).toEqual({ status: 404, code: "not_found" });
+  expect(comparable(refused)).toEqual(comparable(await named(stranger, "Nonsense")));
+});

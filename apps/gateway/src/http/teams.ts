@@ -27,6 +27,19 @@ export function registerTeams(app: Routes, teams: Teams): void {
       return reply.code(201).header("location", `/api/v1/teams/${team.id}`).send(team);
     },
   );
+  app.get(
+    "/api/v1/teams/named",
+    {
+      config: { access: "user" },
+      schema: {
+        tags,
+        summary: "The team of a name (its members, administrators)",
+        querystring: z.strictObject({ name: title(200) }),
+        response: { 200: teamAnswer, ...refusals },
+      },
+    },
+    async (request) => await teams.named(request.principal, request.query.name),
+  );
   app.patch(
     "/api/v1/teams/:id",
     {

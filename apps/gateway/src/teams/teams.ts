@@ -33,6 +33,8 @@ export type Newcomer = { readonly userId: string } | { readonly email: string };
 export interface Teams {
   /** The creator becomes its owner. @throws Problem `team_name_taken` */
   create(caller: Principal, name: string): Promise<Team>;
+  /** The team of that name, if the caller belongs to it or is an administrator. @throws Problem `not_found` */
+  named(caller: Principal, name: string): Promise<Team>;
   /** @throws Problem `not_found`, `not_team_owner`, `team_name_taken` */
   rename(caller: Principal, teamId: string, name: string): Promise<Team>;
   /** @throws Problem `not_found`, `not_team_owner`, `team_not_empty` */
@@ -117,6 +119,16 @@ export function createTeams({ store, clock }: { readonly store: Store; readonly 
           await db.insert(memberships).values(owner);
         }),
       );
+      return shown(row);
+    },
+
+    async named(caller, name) {
+      const [row] = await store.db.select().from(table).where(eq(table.name, name));
+      if (row === undefined) throw resourceProblem("not_found");
+      if (caller.role !== "admin") {
+        const own = and(eq(memberships.teamId, row.id), eq(memberships.userId, caller.userId));
+        if ((await store.db.select().from(memberships).where(own)).length === 0) throw resourceProblem("not_found");
+      }
       return shown(row);
     },
 
