@@ -6,6 +6,7 @@ import { type Config, type FederationConfig, Secret } from "@mosaicstack/config"
 import { type Clock, systemClock } from "@mosaicstack/foundation";
 import { schema, type Store } from "@mosaicstack/storage";
 import { openTestStore } from "./embedded-database.ts";
+import { freePort, type Relay } from "./relay.ts";
 import { createRestClients, type RestClient } from "./rest-client.ts";
 
 /** A user of a running gateway, and a client that speaks as them. */
@@ -29,8 +30,8 @@ export interface GatewayOptions {
   readonly inviteLifetimeMinutes?: number;
   /** The most rows one answer to a peer carries. Default 200. */
   readonly maxRowsPerQuery?: number;
-  /** What peers dial, where that is not the listener itself. */
-  readonly federationUrl?: string;
+  /** Peers dial this, which is made to lead to the listener. Default: the listener itself. */
+  readonly relay?: Relay;
   /** Of the people listener. Default `off`. */
   readonly tls?: "off" | "auto";
   /** Default: the system's. */
@@ -42,7 +43,7 @@ export interface TestGateway {
   readonly name: string;
   /** The people listener: `http://127.0.0.1:port`. */
   readonly url: string;
-  /** The mTLS listener: `https://127.0.0.1:port`; undefined where the tier has none. */
+  /** Where peers are answered: `https://127.0.0.1:port`; undefined where the tier has none. */
   readonly federationUrl: string | undefined;
   readonly store: Store;
   /** Its log as written, one JSON object a line, of every level. */
@@ -67,11 +68,15 @@ export interface TestGateway {
 
 const PASSWORD = "correct horse battery staple";
 
-function federationOf(options: GatewayOptions): FederationConfig {
+async function federationOf(options: GatewayOptions): Promise<FederationConfig> {
+  const { relay } = options;
+  // A listener with a public address does not tell its own, so it is told where to listen.
+  const port = relay === undefined ? 0 : await freePort();
+  relay?.target(port);
   return {
     host: "127.0.0.1",
-    port: 0,
-    ...(options.federationUrl === undefined ? {} : { publicUrl: options.federationUrl }),
+    port,
+    ...(relay === undefined ? {} : { publicUrl: `https://127.0.0.1:${relay.port}` }),
     certificateLifetimeDays: 7,
     inviteLifetimeMinutes: options.inviteLifetimeMinutes ?? 15,
     deadlineMs: options.deadlineMs ?? 2_000,
@@ -79,7 +84,7 @@ function federationOf(options: GatewayOptions): FederationConfig {
   };
 }
 
-function configOf(options: GatewayOptions, dataDirectory: string): Config {
+async function configOf(options: GatewayOptions, dataDirectory: string): Promise<Config> {
   const common = {
     http: { host: "127.0.0.1", port: 0, tls: options.tls ?? "off", maxBodyBytes: 1_048_576 },
     log: { level: "trace", format: "json" },
@@ -99,7 +104,7 @@ function configOf(options: GatewayOptions, dataDirectory: string): Config {
         dataDirectory,
         queue: { kind: "in-process" },
         certificateAuthority: { kind: "embedded" },
-        federation: federationOf(options),
+        federation: await federationOf(options),
       };
   }
 }
@@ -112,7 +117,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   const store = await openTestStore({ vector: options.tier === "federated" });
   const log: string[] = [];
   const secret = randomBytes(32).toString("hex");
-  const config = configOf(options, dataDirectory);
+  const config = await configOf(options, dataDirectory);
   const gateway = await composeGateway({
     config,
     secrets: { authSecret: new Secret(secret) },

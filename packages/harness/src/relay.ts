@@ -18,6 +18,19 @@ export interface Relay {
   stop(): Promise<void>;
 }
 
+/** A port nobody listens on, for a listener that has to be told its port before it has one. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => {
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  return port;
+}
+
 /** Listens on a free loopback port. */
 export async function startRelay(): Promise<Relay> {
   let targetPort = 0;
