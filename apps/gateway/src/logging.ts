@@ -16,12 +16,16 @@ interface LoggedError {
 
 function loggedError(error: unknown, depth = 0): LoggedError {
   if (!(error instanceof Error)) return { type: typeof error, message: redact(String(error)) };
-  const withoutParameters = (text: string) => redact(text.replace(/\nparams: [\s\S]*?(?=\n {4}at |$)/, ""));
+  // To the message's end: a parameter may itself look like the stack that follows it.
+  const withoutParameters = (text: string) => text.replace(/\nparams: [\s\S]*$/, "");
+  const shown = withoutParameters(error.message);
   return {
     type: error.name,
-    message: withoutParameters(error.message),
+    message: redact(shown),
     ...("code" in error && typeof error.code === "string" ? { code: error.code } : {}),
-    ...(error.stack === undefined ? {} : { stack: withoutParameters(error.stack) }),
+    ...(error.stack === undefined
+      ? {}
+      : { stack: redact(withoutParameters(error.stack.replace(error.message, () => shown))) }),
     ...(error.cause === undefined || depth > 3 ? {} : { cause: loggedError(error.cause, depth + 1) }),
   };
 }

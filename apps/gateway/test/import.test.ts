@@ -36,6 +36,14 @@ describe("people", () => {
     expect(await gateway.store.db.select().from(schema.teams).where(eq(schema.teams.name, "sig-cli"))).toEqual([]);
   });
 
+  test("are taken in as many as a request allows, however many their teams are together", async () => {
+    const teams = Array.from({ length: 100 }, (_, index) => `guild-${index}`);
+    const many = Array.from({ length: 400 }, (_, index) => ({ name: `guild-member-${index}`, teams }));
+    const answer = await people({ people: many, email_domain: "guild.example", dry_run: true });
+    expect(answer.status).toBe(200);
+    expect(new Set(outcomes(answer))).toEqual(new Set(["created"]));
+  });
+
   test("are made with their teams, once", async () => {
     const answer = await people(file);
     expect(outcomes(answer)).toEqual(["created", "created", "created"]);

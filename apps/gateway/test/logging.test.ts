@@ -34,6 +34,17 @@ test("a failed statement is logged without its parameters, and with the database
   expect(JSON.parse(text()).err.stack).toContain("logging.test.ts");
 });
 
+test("a parameter that reads like a stack does not let those after it into the log", () => {
+  const { log, text } = logTo("json");
+  const failed = new Error(
+    "Failed query: insert into notes\nparams: a note,\n    at somewhere (file.ts:1),ada@example.org",
+  );
+  log.error({ err: new Error("outer", { cause: failed }) }, "internal");
+  log.error({ err: failed }, "internal");
+  expect(text()).not.toContain("ada@example.org");
+  expect(JSON.parse(text().split("\n")[1]!).err.stack).toContain("logging.test.ts");
+});
+
 test("pretty lines are one a message, with time, level and what belongs to it", () => {
   const { log, text } = logTo("pretty");
   log.warn({ path: "tier", count: 2 }, "careful");

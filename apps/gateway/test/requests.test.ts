@@ -85,6 +85,8 @@ describe("bodies", () => {
     ["a date that is none", { title: "a", due_at: "2025-02-30T00:00:00Z" }, "due_at"],
     ["a date without a zone", { title: "a", due_at: "2025-01-01T00:00:00" }, "due_at"],
     ["a date before the year 1000", { title: "a", due_at: "0001-01-01T00:00:00Z" }, "due_at"],
+    ["a date that its offset carries past 9999", { title: "a", due_at: "9999-12-31T23:59:59-12:00" }, "due_at"],
+    ["a date that its offset carries before 1000", { title: "a", due_at: "1000-01-01T00:00:00+12:00" }, "due_at"],
     ["a team that is no id", { title: "a", team_id: "Platform" }, "team_id"],
     ["too long a title", { title: "a".repeat(501) }, "title"],
     ["too large properties", { title: "a", properties: { x: "y".repeat(20_000) } }, "properties"],

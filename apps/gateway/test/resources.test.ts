@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { registry } from "@mosaicstack/resources";
 import { schema } from "@mosaicstack/storage";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -297,4 +298,30 @@ test("capabilities list every resource with what can be done", async () => {
     registry.map(({ name }) => name),
   );
   expect(json).toMatchObject({ partial: false, sources: [{ source: "local", status: "ok" }] });
+});
+
+test("an Idempotency-Key keeps no hash by which a credential's secret could be guessed", async () => {
+  const body = { name: "door", kind: "pin", secret: "4711" };
+  const headers = { "idempotency-key": "guess-me" };
+  expect((await gateway.call("POST", "/api/v1/credentials", { as: ben, body, headers })).status).toBe(201);
+  expect((await gateway.call("POST", "/api/v1/credentials", { as: ben, body, headers })).status).toBe(200);
+  const guess = createHash("sha256")
+    .update(JSON.stringify(["credentials", body]))
+    .digest("hex");
+  const kept = await gateway.store.db.select().from(schema.idempotencyKeys);
+  expect(kept.map(({ requestHash }) => requestHash)).not.toContain(guess);
+  for (const { requestHash } of kept) expect(requestHash).toMatch(/^v1\./);
+});
+
+test("an Idempotency-Key is its user's own: another's creation under the same one is not answered", async () => {
+  const call = { body: { title: "mine" }, headers: { "idempotency-key": "shared-by-chance" } };
+  const ids = new Set<string>();
+  for (const as of [ben, cleo]) {
+    const first = await gateway.call("POST", "/api/v1/tasks", { as, ...call });
+    const again = await gateway.call("POST", "/api/v1/tasks", { as, ...call });
+    expect([first.status, again.status]).toEqual([201, 200]);
+    expect(again.json).toMatchObject({ id: first.json.id, owner_id: as.id });
+    ids.add(first.json.id);
+  }
+  expect(ids.size).toBe(2);
 });

@@ -69,5 +69,8 @@ export const key = title(512).describe("Your own name for the row, unique within
 /** An instant from outside, kept to the years that both JavaScript and PostgreSQL write in four digits. */
 export const instant = z.iso
   .datetime({ offset: true })
-  .refine((value) => /^(?:1\d|2\d|[3-9]\d)\d\d-/.test(value), "must be in the years 1000 to 9999")
-  .transform((value) => new Date(value));
+  .transform((value) => new Date(value))
+  // Judged in UTC, as it is stored: an offset can carry it over the year's end.
+  .refine((value) => value.getUTCFullYear() >= 1000 && value.getUTCFullYear() <= 9999, {
+    message: "must be in the years 1000 to 9999",
+  });

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { type Clock, isId, newId } from "@mosaicstack/foundation";
-import { type Database, schema, type Sealer, type Store } from "@mosaicstack/storage";
+import { type Binding, type Database, schema, type Sealer, type Store } from "@mosaicstack/storage";
 import { and, eq, sql } from "drizzle-orm";
 import type { z } from "zod";
 import type { ResourceDefinition, WritableTable, Writing } from "./definition.ts";
@@ -70,6 +70,11 @@ function writingOf(definition: ResourceDefinition): Writing {
 
 function camelCase(name: string): string {
   return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** Sealed, since the hash of a request that holds a secret lets whoever has it try guesses. */
+function requestBinding(userId: string, key: string): Binding {
+  return { table: "idempotency_keys", column: "request_hash", rowId: `${userId} ${key}` };
 }
 
 function digest(value: unknown): string {
@@ -163,7 +168,7 @@ export function createWriter(dependencies: {
           const claim = {
             userId,
             key: idempotencyKey,
-            requestHash,
+            requestHash: sealer.seal(requestHash, requestBinding(userId, idempotencyKey)),
             resource: definition.name,
             resourceId: id,
             createdAt: now,
@@ -185,7 +190,8 @@ export function createWriter(dependencies: {
       .select()
       .from(idempotencyKeys)
       .where(and(eq(idempotencyKeys.userId, userId), eq(idempotencyKeys.key, key)));
-    if (earlier === undefined || earlier.requestHash !== requestHash) throw resourceProblem("idempotency_key_reused");
+    const known = earlier && sealer.open(earlier.requestHash, requestBinding(userId, key));
+    if (earlier === undefined || known !== requestHash) throw resourceProblem("idempotency_key_reused");
     return earlier.resourceId;
   }
 

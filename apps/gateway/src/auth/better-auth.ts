@@ -49,6 +49,8 @@ export function createBetterAuth({ store, secret, clock, log, secure, publicOrig
     basePath: AUTH_PATH,
     secret,
     telemetry: { enabled: false },
+    // Otherwise its router prints a failed statement to the console, parameters and all; thrown, it is ours to log.
+    onAPIError: { throw: true },
     database: drizzleAdapter(store.db, {
       provider: "pg",
       usePlural: true,

@@ -1,6 +1,6 @@
 import { Problem } from "@mosaicstack/foundation";
 import { resourceProblem } from "@mosaicstack/resources";
-import { databaseProblem, storageProblem } from "@mosaicstack/storage";
+import { constraintViolation, databaseProblem, storageProblem } from "@mosaicstack/storage";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { gatewayProblem } from "../problems.ts";
 import type { RouteTable } from "./route-table.ts";
@@ -47,6 +47,10 @@ export function problemOf(error: unknown): Problem {
       extensions: { path: "" },
       cause: error,
     });
+  }
+  if (constraintViolation(error)?.kind === "foreign_key") {
+    const detail = "Something that the request refers to, or its user, was removed meanwhile.";
+    return resourceProblem("not_found", { detail, cause: error });
   }
   if (codes.some((code) => UNAVAILABLE.test(code))) return gatewayProblem("database_unavailable", { cause: error });
   return gatewayProblem("internal", { cause: error });

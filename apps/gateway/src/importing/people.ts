@@ -50,12 +50,12 @@ function readPeople({ people, emailDomain }: PeopleImport): { readonly read: Per
 
 /** Ids by a unique name. Rows that others insert at the same moment are found, not fought over. */
 async function idsOfTeams(db: Database, names: readonly string[]): Promise<Map<string, string>> {
-  if (names.length === 0) return new Map();
-  const found = await db
-    .select({ id: teams.id, name: teams.name })
-    .from(teams)
-    .where(inArray(teams.name, [...names]));
-  return new Map(found.map(({ id, name }) => [name, id]));
+  const ids = new Map<string, string>();
+  for (const chunk of chunksOf(names)) {
+    const found = await db.select({ id: teams.id, name: teams.name }).from(teams).where(inArray(teams.name, chunk));
+    for (const { id, name } of found) ids.set(name, id);
+  }
+  return ids;
 }
 
 async function idsOfUsers(db: Database, emails: readonly string[]): Promise<Map<string, string>> {
@@ -78,7 +78,7 @@ async function makeMissing(db: Database, people: readonly Person[], now: Date) {
   const newUsers = [...new Map(people.map((person) => [person.email, person])).values()]
     .filter(({ email }) => !before.users.has(email))
     .map(({ name, email }) => ({ id: newId(now), name, email, role: "user", ...times }));
-  if (newTeams.length > 0) await db.insert(teams).values(newTeams).onConflictDoNothing();
+  for (const chunk of chunksOf(newTeams)) await db.insert(teams).values(chunk).onConflictDoNothing();
   const inserted =
     newUsers.length > 0
       ? await db.insert(users).values(newUsers).onConflictDoNothing().returning({ email: users.email })
@@ -88,6 +88,16 @@ async function makeMissing(db: Database, people: readonly Person[], now: Date) {
     userIds: await idsOfUsers(db, emails),
     teamIds: await idsOfTeams(db, teamNames),
   };
+}
+
+/** PostgreSQL takes 65,535 parameters a statement; these rows have at most six. */
+const ROWS_A_STATEMENT = 5000;
+
+function chunksOf<Item>(items: readonly Item[]): Item[][] {
+  const count = Math.ceil(items.length / ROWS_A_STATEMENT);
+  return Array.from({ length: count }, (_, chunk) =>
+    items.slice(chunk * ROWS_A_STATEMENT, (chunk + 1) * ROWS_A_STATEMENT),
+  );
 }
 
 class DryRun extends Error {}
@@ -111,11 +121,12 @@ export async function importPeople(store: Store, clock: Clock, request: PeopleIm
           : [{ userId, teamId, role: "member" as const, createdAt: now }];
       }),
     );
-    const joined =
-      wanted.length > 0
-        ? await db.insert(teamMembers).values(wanted).onConflictDoNothing().returning({ userId: teamMembers.userId })
-        : [];
-    const changed = new Set(joined.map(({ userId }) => userId));
+    const changed = new Set<string>();
+    for (const chunk of chunksOf(wanted)) {
+      const { userId } = teamMembers;
+      const joined = await db.insert(teamMembers).values(chunk).onConflictDoNothing().returning({ userId });
+      for (const member of joined) changed.add(member.userId);
+    }
     const seen = new Set<string>();
     for (const { index, email } of read) {
       const first = !seen.has(email);
