@@ -89,14 +89,20 @@ export function createEnrollment(dependencies: {
   }
 
   /**
-   * Records the certificate and activates the grant, in one transaction. The grant is read again there: a certificate that
-   * was signed while it changed is not recorded, so the listener does not know it, and is not delivered.
+   * Records the certificate and activates the grant, in one transaction. Grant and token are read again there: a certificate
+   * that was signed while either changed is not recorded, so the listener does not know it, and is not delivered.
    */
   async function activate(grant: GrantRow, spki: string, issued: Awaited<ReturnType<typeof sign>>): Promise<void> {
     const now = clock.now();
     await store.transaction(async (db) => {
       const [current] = await db.select().from(federationGrants).where(eq(federationGrants.id, grant.id)).for("update");
       if (!isOpenTo(current)) throw refused("the grant changed while its certificate was signed");
+      const { status, claimedSpki, grantId: tokenGrant } = federationEnrollmentTokens;
+      const claimed = await db
+        .select({ status })
+        .from(federationEnrollmentTokens)
+        .where(and(eq(tokenGrant, grant.id), eq(claimedSpki, spki), eq(status, "claimed")));
+      if (claimed.length === 0) throw refused("the invite was withdrawn while its certificate was signed");
       const [latest] = await db
         .select({ generation: max(federationCertificates.generation) })
         .from(federationCertificates)

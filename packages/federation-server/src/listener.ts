@@ -6,7 +6,7 @@ import type { TLSSocket } from "node:tls";
 import { type Clock, newId, Problem, redact } from "@mosaicstack/foundation";
 import { federationProblem, MAX_REQUEST_BYTES, type Verb, verbPath, verbs } from "@mosaicstack/federation-protocol";
 import type { ReadStore } from "@mosaicstack/storage";
-import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { type Admission, admit } from "./admission.ts";
 import type { Enrollment } from "./enrollment.ts";
 import type { LiveSockets } from "./live-sockets.ts";
@@ -113,6 +113,9 @@ export function createListener(dependencies: {
     requestTimeout: requestTimeoutMs,
     genReqId: () => newId(),
     logger: false,
+    // A URL that cannot be decoded is refused before there is a route, and so before the handlers below.
+    frameworkErrors: (_error, request: FastifyRequest, reply: FastifyReply) =>
+      void answerProblem(reply, federationProblem("verb_unknown"), request.id),
     forceCloseConnections: true,
     serverFactory: (handler) =>
       guard(

@@ -136,6 +136,27 @@ describe("410 enrollment_refused", () => {
     expect(await codeOf(enrollment.redeem({ protocol: 1, token, csr: csrPem }))).toBe("enrollment_refused");
     expect(await certificatesOf(id)).toBe(0);
   });
+
+  test("a token that a newer invite replaced while its certificate was being signed: nothing is recorded", async () => {
+    const { createEnrollment } = await import("../src/index.ts");
+    const { id, token } = await newGrant();
+    const enrollment = createEnrollment({
+      ...gateway,
+      certificateLifetimeDays: 7,
+      endpoint: () => "https://127.0.0.1:1",
+      authority: {
+        rootPem: gateway.rootPem,
+        async issue(request) {
+          const issued = await gateway.authority.issue(request);
+          await gateway.grants.invite(admin, id);
+          return issued;
+        },
+      },
+    });
+    const { csrPem } = await createSigningRequest();
+    expect(await codeOf(enrollment.redeem({ protocol: 1, token, csr: csrPem }))).toBe("enrollment_refused");
+    expect(await certificatesOf(id)).toBe(0);
+  });
 });
 
 describe("400", () => {
