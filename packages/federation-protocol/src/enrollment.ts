@@ -59,6 +59,10 @@ export function readInvite(text: string): InviteReading {
   if (pins.length !== 1 || caFingerprint === undefined || !FINGERPRINT.test(caFingerprint)) {
     return malformed("the fingerprint of the CA is missing or cut short; copy the whole line, and quote it in a shell");
   }
+  // It is posted to, on somebody's word: no other address of a machine can be named by it.
+  if (!url.pathname.endsWith("/enroll") || url.search !== "") {
+    return malformed("it is not an enrollment link, which ends in /enroll before the #");
+  }
   url.hash = "";
   return { kind: "invite", invite: { enrollUrl: url.href, token, caFingerprint } };
 }

@@ -32,7 +32,7 @@ describe("a token", () => {
 
 describe("an invite", () => {
   test("is written and read back", () => {
-    const invite = { enrollUrl: "https://work.example:14242/federation/v1/enrollments", token, caFingerprint: ca };
+    const invite = { enrollUrl: "https://work.example:14242/enroll", token, caFingerprint: ca };
     expect(readInvite(formatInvite(invite))).toEqual({ kind: "invite", invite });
   });
 
@@ -56,14 +56,14 @@ describe("an invite", () => {
       "https://work.example/enroll",
     ],
     ["with a part it does not know", `https://work.example/enroll${fragment}&name=work`, "https://work.example/enroll"],
-    ["with a query", `https://work.example/enroll?tenant=1${fragment}`, "https://work.example/enroll?tenant=1"],
+    ["below a path", `https://work.example/mosaic/enroll${fragment}`, "https://work.example/mosaic/enroll"],
     ["over http to localhost", `http://localhost:14242/enroll${fragment}`, "http://localhost:14242/enroll"],
     ["over http to 127.0.0.1", `http://127.0.0.1:14242/enroll${fragment}`, "http://127.0.0.1:14242/enroll"],
     ["over http to ::1", `http://[::1]:14242/enroll${fragment}`, "http://[::1]:14242/enroll"],
     [
       "with a backslash, which browsers take for a slash",
-      `https://work.example\\@evil.example${fragment}`,
-      "https://work.example/@evil.example",
+      `https://work.example\\@evil.example/enroll${fragment}`,
+      "https://work.example/@evil.example/enroll",
     ],
   ])("is read %s", (_, text, enrollUrl) => {
     expect(readInvite(text)).toEqual({ kind: "invite", invite: { enrollUrl, token, caFingerprint: ca } });
@@ -75,6 +75,7 @@ const SCHEME = "it must start with https:// (http:// is for this machine's own a
 const USER = "it has a user name or password in it";
 const TOKEN = "its token is missing or cut short; copy the whole line, and quote it in a shell";
 const PIN = "the fingerprint of the CA is missing or cut short; copy the whole line, and quote it in a shell";
+const PATH = "it is not an enrollment link, which ends in /enroll before the #";
 const at = (rest: string) => `https://work.example/enroll${rest}`;
 
 const refused: readonly (readonly [what: string, text: string, reason: string])[] = [
@@ -101,6 +102,8 @@ const refused: readonly (readonly [what: string, text: string, reason: string])[
   ["a user name", `https://ada@work.example/enroll${fragment}`, USER],
   ["a password", `https://:secret@work.example/enroll${fragment}`, USER],
   ["a host disguised as a user name", `https://work.example@evil.example/enroll${fragment}`, USER],
+  ["another address of this machine", `http://127.0.0.1:9000/admin/reset${fragment}`, PATH],
+  ["a query", `https://work.example/enroll?tenant=1${fragment}`, PATH],
   ["no fragment", at(""), TOKEN],
   ["token and pin in the query, which is logged", at(`?token=${token}&ca=${ca}`), TOKEN],
   ["no token", at(`#ca=${ca}`), TOKEN],

@@ -58,7 +58,13 @@ describe("readInvite", () => {
     fc.array(pieces, { maxLength: 6 }).map((list) => list.join("&")),
   );
   const shaped = fc
-    .tuple(scheme, host, fc.oneof(fc.webPath(), fc.string()), fc.constantFrom("#", "?", "&", "%23"), fragment)
+    .tuple(
+      scheme,
+      host,
+      fc.oneof(fc.constant("/enroll"), fc.webPath(), fc.string()),
+      fc.constantFrom("#", "?", "&", "%23"),
+      fragment,
+    )
     .map(([first, second, path, mark, last]) => `${first}${second}${path}${mark}${last}`);
 
   test("of any text throws nothing, takes what it takes as it is written back, and never repeats the token", () => {

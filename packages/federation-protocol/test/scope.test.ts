@@ -185,7 +185,7 @@ describe("scopeOf, of what is stored", () => {
     ["a member of a later version", { ...filled, ...personal, redacted_fields: ["title"] }],
     ["nothing", null],
   ])("is a fault with %s, and never a wider scope", (_, stored) => {
-    expect(problemOf(() => scopeOf(stored, resources)).code).toBe("scope_invalid");
+    expect(() => scopeOf(stored, resources)).toThrow("a stored scope is not valid");
   });
 });
 
