@@ -26,6 +26,7 @@ import { registerUsers } from "./http/users.ts";
 import { createImporter } from "./importing/importer.ts";
 import { startHousekeeping } from "./housekeeping.ts";
 import { Owned } from "./owned.ts";
+import { registerMcp } from "./mcp/index.ts";
 import { gatewayProblem } from "./problems.ts";
 import { createLocalReader } from "./reading/local-reader.ts";
 import { createTeams } from "./teams/teams.ts";
@@ -164,6 +165,7 @@ async function compose(dependencies: GatewayDependencies, owned: Owned): Promise
   registerTeams(app, createTeams({ store, clock }));
   registerCapabilities(app, reader);
   registerImport(app, createImporter({ store, writer, clock }));
+  registerMcp(app, { reader, writer, federated: federation !== undefined, publicOrigin: publicUrl });
   federation?.routes(app);
   await app.ready();
 

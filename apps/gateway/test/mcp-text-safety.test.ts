@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { visibleText, visibleValue } from "../src/mcp/text-safety.ts";
 
 /** ASCII as invisible tag characters: how instructions are smuggled past people's eyes. */
-const tags = (ascii: string) => [...ascii].map((one) => String.fromCodePoint(0xe0000 + one.charCodeAt(0))).join("");
+const tags = (ascii: string) => ascii.replaceAll(/./g, (one) => String.fromCodePoint(0xe0000 + one.charCodeAt(0)));
 /** A byte as a variation selector. */
 const selector = (byte: number) => String.fromCodePoint(byte < 16 ? 0xfe00 + byte : 0xe0100 + byte - 16);
 
@@ -50,7 +50,10 @@ describe("text from another gateway", () => {
     ["somebody running to the right", "\u{1F3C3}\u200D\u2640\uFE0F\u200D\u27A1\uFE0F"],
     ["a keycap", "1\uFE0F\u20E3"],
     ["a text-style sign", "\u26A0\uFE0E"],
-    ["the flags of England, Scotland and Wales", ["gbeng", "gbsct", "gbwls"].map((of) => `\u{1F3F4}${tags(of)}\u{E007F}`).join("")],
+    [
+      "the flags of England, Scotland and Wales",
+      ["gbeng", "gbsct", "gbwls"].map((of) => `\u{1F3F4}${tags(of)}\u{E007F}`).join(""),
+    ],
     ["private use", "\uE000"],
     ["nothing", ""],
   ])("keeps %s", (_, text) => {
@@ -65,7 +68,19 @@ describe("text from another gateway", () => {
     const hostile = fc.array(
       fc.oneof(
         fc.string({ unit: "binary" }),
-        fc.constantFrom("\u200C", "\u200D", "\uFE0F", "\u202E", "\u{E0041}", "\u{E007F}", "\u{1F3F4}", "م", "\u{1F600}", "\r", "\uD800"),
+        fc.constantFrom(
+          "\u200C",
+          "\u200D",
+          "\uFE0F",
+          "\u202E",
+          "\u{E0041}",
+          "\u{E007F}",
+          "\u{1F3F4}",
+          "م",
+          "\u{1F600}",
+          "\r",
+          "\uD800",
+        ),
       ),
     );
     fc.assert(

@@ -57,7 +57,9 @@ export function authenticateRequests(
     // Undefined: no route matched. The not-found answer says nothing that needs a credential.
     if (access === "public" || access === undefined) return;
     const principal = await authenticator.identify(request.headers);
-    if (principal === undefined) throw gatewayProblem("unauthenticated");
+    if (principal === undefined) {
+      throw gatewayProblem("unauthenticated", { headers: { "www-authenticate": 'Bearer realm="mosaic"' } });
+    }
     refuseForeignPages(request, principal, publicOrigin);
     if (access === "admin") requireAdmin(principal);
     (request as { [PRINCIPAL]?: Principal })[PRINCIPAL] = principal;
