@@ -4,7 +4,14 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["apps/*/test/**/*.test.ts", "packages/*/test/**/*.test.ts", "tests/**/*.test.ts"],
-    exclude: ["**/node_modules/**", "**/dist/**", "tests/build/**", "tests/e2e/**", "tests/federated/**"],
+    exclude: [
+      "**/node_modules/**",
+      "**/dist/**",
+      "tests/build/**",
+      "tests/e2e/**",
+      "tests/kep/**",
+      "tests/federated/**",
+    ],
     // A file is a process of its own: an embedded PostgreSQL or a listener that is left open dies with it.
     pool: "forks",
     maxWorkers: Math.max(2, availableParallelism() - 1),
