@@ -1,0 +1,114 @@
+import { createSigningRequest, readInvite } from "@mosaicstack/federation-protocol";
+
+/** Somebody's access to a gateway's REST. */
+export interface Account {
+  readonly url: string;
+  readonly userId: string;
+  readonly apiKey: string;
+}
+
+/** What a peer holds after its enrollment. */
+export interface PeerKeys {
+  readonly endpoint: string;
+  readonly rootPem: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+const TEAMS = ["Platform", "Finance", "Field work"];
+const BATCH = 500;
+const FIRST_TASK_AT = Date.UTC(2026, 0, 5, 8);
+const MINUTE_MS = 60_000;
+
+async function post<Answer>(url: string, body: unknown, apiKey?: string): Promise<Answer> {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+    },
+    body: JSON.stringify(body),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`POST ${new URL(url).pathname}: ${response.status} ${text.slice(0, 400)}`);
+  return JSON.parse(text) as Answer;
+}
+
+/** Makes the first administrator with the code a new gateway printed. */
+export async function setUp(url: string, printed: string): Promise<Account> {
+  const code = /setup code\s+(\S+)/.exec(printed)?.[1];
+  const claim = { code, name: "Ada Ekwueme", email: "ada@example.org", password: "a long password of the benchmark" };
+  const made = await post<{ user: { id: string }; api_key: string }>(`${url}/api/v1/setup`, claim);
+  return { url, userId: made.user.id, apiKey: made.api_key };
+}
+
+/** Makes the three teams of which the account is the owner. */
+export async function addTeams({ url, apiKey }: Account): Promise<void> {
+  for (const name of TEAMS) await post(`${url}/api/v1/teams`, { name }, apiKey);
+}
+
+function taskAt(index: number, teams: readonly string[], phaseMs: number) {
+  const at = new Date(FIRST_TASK_AT + index * MINUTE_MS + phaseMs).toISOString();
+  const team = teams.length === 0 ? undefined : [undefined, ...teams][index % (teams.length + 1)];
+  return {
+    key: `T-${index}`,
+    ...(team === undefined ? {} : { team }),
+    created_at: at,
+    updated_at: at,
+    input: {
+      title: `Task ${index}: agree on the "quarterly" figures`,
+      description: `Paragraph ${index}. `.repeat(20),
+      status: ["open", "in_progress", "done"][index % 3],
+      ...(index % 2 === 0 ? { due_at: at } : {}),
+      properties: { priority: index % 5, labels: ["budget", `sprint-${index % 12}`] },
+    },
+  };
+}
+
+/**
+ * Imports tasks a minute apart, spread over the account's own space and the teams.
+ * @param rows.phaseMs moves their times, so that two gateways' tasks alternate in a blended list
+ */
+export async function addTasks(
+  { url, apiKey }: Account,
+  rows: { readonly count: number; readonly inTeams: boolean; readonly phaseMs: number },
+): Promise<void> {
+  const teams = rows.inTeams ? TEAMS : [];
+  for (let start = 0; start < rows.count; start += BATCH) {
+    const length = Math.min(BATCH, rows.count - start);
+    const batch = Array.from({ length }, (_, offset) => taskAt(start + offset, teams, rows.phaseMs));
+    const { results } = await post<{ results: { outcome: string; error?: unknown }[] }>(
+      `${url}/api/v1/import/tasks`,
+      { rows: batch },
+      apiKey,
+    );
+    const failed = results.find(({ outcome }) => outcome !== "created");
+    if (failed !== undefined) throw new Error(`a task was not imported: ${JSON.stringify(failed)}`);
+  }
+}
+
+/** Grants a peer the reading of the account's tasks; the invite. */
+export async function grantTasks({ url, userId, apiKey }: Account, name: string): Promise<string> {
+  const scope = { resources: ["tasks"], include_teams: "all", include_personal: true };
+  const grant = { name, subject: userId, scope };
+  return (await post<{ invite: string }>(`${url}/api/v1/federation/grants`, grant, apiKey)).invite;
+}
+
+/** Enrolls this process, which then speaks to the serving side as a gateway would. */
+export async function enroll(invite: string): Promise<PeerKeys> {
+  const reading = readInvite(invite);
+  if (reading.kind === "malformed") throw new Error(reading.reason);
+  const { enrollUrl, token } = reading.invite;
+  const own = await createSigningRequest();
+  const answer = await post<{ certificate: string; root: string; endpoint: string }>(enrollUrl, {
+    protocol: 1,
+    token,
+    csr: own.csrPem,
+  });
+  return { endpoint: answer.endpoint, rootPem: answer.root, cert: answer.certificate, key: own.privateKeyPem };
+}
+
+/** Makes the account's gateway a peer of the one that gave the invite. */
+export async function addPeer({ url, apiKey }: Account, invite: string, name: string): Promise<void> {
+  await post(`${url}/api/v1/federation/peers`, { invite, name }, apiKey);
+}
