@@ -1,7 +1,14 @@
 import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { type Clock, isId, newId } from "@mosaicstack/foundation";
-import { type Binding, type Database, schema, type Sealer, type Store } from "@mosaicstack/storage";
+import {
+  type Binding,
+  constraintViolation,
+  type Database,
+  schema,
+  type Sealer,
+  type Store,
+} from "@mosaicstack/storage";
 import { and, eq, sql } from "drizzle-orm";
 import type { z } from "zod";
 import type { ResourceDefinition, WritableTable, Writing } from "./definition.ts";
@@ -81,19 +88,11 @@ function digest(value: unknown): string {
   return createHash("sha256").update(JSON.stringify(value)).digest("hex");
 }
 
-/** The database's own words for "that unique value is taken", under whatever Drizzle wraps it in. */
-function isUniqueViolation(error: unknown): boolean {
-  for (let fault = error; fault instanceof Error; fault = fault.cause) {
-    if ("code" in fault && fault.code === "23505") return true;
-  }
-  return false;
-}
-
 async function reportingTakenKeys<Result>(work: Promise<Result>): Promise<Result> {
   try {
     return await work;
   } catch (error) {
-    if (isUniqueViolation(error)) throw resourceProblem("key_taken", { cause: error });
+    if (constraintViolation(error)?.kind === "unique") throw resourceProblem("key_taken", { cause: error });
     throw error;
   }
 }
@@ -222,7 +221,7 @@ export function createWriter(dependencies: {
     if (removed.length === 0) throw resourceProblem("not_found");
   }
 
-  async function upsert(
+  async function upsertOnce(
     definition: ResourceDefinition,
     row: ImportedRow,
     mode: "apply" | "preview",
@@ -257,6 +256,16 @@ export function createWriter(dependencies: {
       return "updated";
     });
   }
+
+  /** Of two imports that create the same row at once, the later finds the earlier's on its second look. */
+  const upsert: Writer["upsert"] = async (definition, row, mode) => {
+    try {
+      return await upsertOnce(definition, row, mode);
+    } catch (error) {
+      if (constraintViolation(error)?.kind !== "unique") throw error;
+      return await upsertOnce(definition, row, mode);
+    }
+  };
 
   async function revealSecret(userId: string, id: string): Promise<string> {
     const { credentials } = schema;

@@ -14,7 +14,9 @@ export interface ConstraintViolation {
   readonly name: string;
 }
 
+/** 23001 is PostgreSQL 18's word for what `on delete restrict` refuses; before, it was 23503. */
 const CONSTRAINT_KINDS: Readonly<Record<string, ConstraintViolation["kind"]>> = {
+  "23001": "foreign_key",
   "23502": "not_null",
   "23503": "foreign_key",
   "23505": "unique",

@@ -56,15 +56,6 @@ function shown(row: typeof table.$inferSelect): Team {
   };
 }
 
-/** PostgreSQL 18 has a word of its own for what `on delete restrict` refuses (23001); before, it is any foreign key's. */
-function isStillReferenced(error: unknown): boolean {
-  if (constraintViolation(error)?.kind === "foreign_key") return true;
-  for (let fault = error; fault instanceof Error; fault = fault.cause) {
-    if ("code" in fault && fault.code === "23001") return true;
-  }
-  return false;
-}
-
 async function withNameFree<Result>(work: Promise<Result>): Promise<Result> {
   try {
     return await work;
@@ -152,7 +143,8 @@ export function createTeams({ store, clock }: { readonly store: Store; readonly 
         });
       } catch (error) {
         // Every table of rows refers to teams with `on delete restrict`: the database itself knows of every row.
-        if (isStillReferenced(error)) throw gatewayProblem("team_not_empty", { cause: error });
+        if (constraintViolation(error)?.kind === "foreign_key")
+          throw gatewayProblem("team_not_empty", { cause: error });
         throw error;
       }
     },
