@@ -174,6 +174,8 @@ export function createUsers(dependencies: {
       await onUserRemoved(id);
       await store.transaction(async (db) => {
         await refuseLastAdmin(db, id);
+        // A row being written for them waits for this lock, and then finds no user: none is left without an owner.
+        await db.select({ id: table.id }).from(table).where(eq(table.id, id)).for("update");
         for (const rows of [schema.tasks, schema.notes, schema.memories, schema.credentials]) {
           await db.delete(rows).where(eq(rows.spaceId, id));
         }
