@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
+import type { CertificateAuthority } from "@mosaicstack/certificate-authority";
 import { createSigningRequest, hashToken, signingRequestFor } from "@mosaicstack/federation-protocol";
 import { Problem } from "@mosaicstack/foundation";
 import { schema } from "@mosaicstack/storage";
 import { count, eq } from "drizzle-orm";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { createEnrollment } from "../src/index.ts";
 import {
   addUser,
   enroll,
@@ -32,6 +34,13 @@ afterAll(() => gateway.stop());
 async function newGrant(expiresAt: Date | null = null) {
   const { grant, invite } = await gateway.grants.create(admin, { name: "home", subject: ada, scope, expiresAt });
   return { id: grant.id, token: inviteOf(invite.url).token, url: invite.url };
+}
+
+/** Enrollment whose CA signs in a way of the test's own. */
+function enrollmentWith(authority: Pick<CertificateAuthority, "issue">) {
+  const endpoint = () => "https://127.0.0.1:1";
+  const { rootPem } = gateway;
+  return createEnrollment({ ...gateway, certificateLifetimeDays: 7, endpoint, authority: { rootPem, ...authority } });
 }
 
 function redeem(token: string, csr: string) {
@@ -117,19 +126,12 @@ describe("410 enrollment_refused", () => {
   });
 
   test("a grant revoked while its certificate was being signed: nothing is recorded", async () => {
-    const { createEnrollment } = await import("../src/index.ts");
     const { id, token } = await newGrant();
-    const enrollment = createEnrollment({
-      ...gateway,
-      certificateLifetimeDays: 7,
-      endpoint: () => "https://127.0.0.1:1",
-      authority: {
-        rootPem: gateway.rootPem,
-        async issue(request) {
-          const issued = await gateway.authority.issue(request);
-          await gateway.grants.revoke(admin, id);
-          return issued;
-        },
+    const enrollment = enrollmentWith({
+      async issue(request) {
+        const issued = await gateway.authority.issue(request);
+        await gateway.grants.revoke(admin, id);
+        return issued;
       },
     });
     const { csrPem } = await createSigningRequest();
@@ -138,19 +140,12 @@ describe("410 enrollment_refused", () => {
   });
 
   test("a token that a newer invite replaced while its certificate was being signed: nothing is recorded", async () => {
-    const { createEnrollment } = await import("../src/index.ts");
     const { id, token } = await newGrant();
-    const enrollment = createEnrollment({
-      ...gateway,
-      certificateLifetimeDays: 7,
-      endpoint: () => "https://127.0.0.1:1",
-      authority: {
-        rootPem: gateway.rootPem,
-        async issue(request) {
-          const issued = await gateway.authority.issue(request);
-          await gateway.grants.invite(admin, id);
-          return issued;
-        },
+    const enrollment = enrollmentWith({
+      async issue(request) {
+        const issued = await gateway.authority.issue(request);
+        await gateway.grants.invite(admin, id);
+        return issued;
       },
     });
     const { csrPem } = await createSigningRequest();
@@ -185,20 +180,13 @@ describe("400", () => {
 });
 
 test("a certificate the CA gets wrong is not delivered, and not recorded", async () => {
-  const { createEnrollment } = await import("../src/index.ts");
   const { id, token } = await newGrant();
   const other = await newGrant();
-  const enrollment = createEnrollment({
-    ...gateway,
-    certificateLifetimeDays: 7,
-    endpoint: () => "https://127.0.0.1:1",
-    authority: {
-      rootPem: gateway.rootPem,
-      issue: (request) =>
-        gateway.authority.issue(
-          request.kind === "client" ? { ...request, identity: { ...request.identity, grantId: other.id } } : request,
-        ),
-    },
+  const enrollment = enrollmentWith({
+    issue: (request) =>
+      gateway.authority.issue(
+        request.kind === "client" ? { ...request, identity: { ...request.identity, grantId: other.id } } : request,
+      ),
   });
   const { csrPem } = await createSigningRequest();
   expect(await codeOf(enrollment.redeem({ protocol: 1, token, csr: csrPem }))).toMatch(/another grant/);

@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import {
+  type AnyPgColumn,
   check,
   index,
   jsonb,
@@ -31,6 +32,16 @@ const owned = () => ({
   updatedAt: timestamp("updated_at", { withTimezone: true, precision: 3 }).notNull(),
 });
 
+type OwnedColumns = Record<"id" | "spaceId" | "updatedAt" | "key", AnyPgColumn>;
+
+/** The indexes that lists of a space walk, a space's keys being unique, and no row being without a space. */
+const spaceRules = (name: string) => (table: OwnedColumns) => [
+  index(`${name}_space_id_id`).on(table.spaceId, table.id),
+  index(`${name}_space_id_updated_at_id`).on(table.spaceId, table.updatedAt, table.id),
+  uniqueIndex(`${name}_space_id_key_unique`).on(table.spaceId, table.key),
+  check(`${name}_has_a_space`, sql`space_id is not null`),
+];
+
 export const taskStatus = pgEnum("task_status", ["open", "in_progress", "done", "cancelled"]);
 
 export const tasks = pgTable(
@@ -42,12 +53,7 @@ export const tasks = pgTable(
     status: taskStatus().notNull().default("open"),
     dueAt: timestamp("due_at", { withTimezone: true, precision: 3 }),
   },
-  (table) => [
-    index("tasks_space_id_id").on(table.spaceId, table.id),
-    index("tasks_space_id_updated_at_id").on(table.spaceId, table.updatedAt, table.id),
-    uniqueIndex("tasks_space_id_key_unique").on(table.spaceId, table.key),
-    check("tasks_has_a_space", sql`space_id is not null`),
-  ],
+  spaceRules("tasks"),
 );
 
 export const notes = pgTable(
@@ -57,12 +63,7 @@ export const notes = pgTable(
     title: text().notNull(),
     body: text().notNull().default(""),
   },
-  (table) => [
-    index("notes_space_id_id").on(table.spaceId, table.id),
-    index("notes_space_id_updated_at_id").on(table.spaceId, table.updatedAt, table.id),
-    uniqueIndex("notes_space_id_key_unique").on(table.spaceId, table.key),
-    check("notes_has_a_space", sql`space_id is not null`),
-  ],
+  spaceRules("notes"),
 );
 
 export const memories = pgTable(
@@ -71,12 +72,7 @@ export const memories = pgTable(
     ...owned(),
     content: text().notNull(),
   },
-  (table) => [
-    index("memories_space_id_id").on(table.spaceId, table.id),
-    index("memories_space_id_updated_at_id").on(table.spaceId, table.updatedAt, table.id),
-    uniqueIndex("memories_space_id_key_unique").on(table.spaceId, table.key),
-    check("memories_has_a_space", sql`space_id is not null`),
-  ],
+  spaceRules("memories"),
 );
 
 export const credentials = pgTable(
@@ -88,12 +84,7 @@ export const credentials = pgTable(
     /** Sealed, bound to this row's id; never leaves the gateway by federation. */
     sealedSecret: text("sealed_secret").notNull(),
   },
-  (table) => [
-    index("credentials_space_id_id").on(table.spaceId, table.id),
-    index("credentials_space_id_updated_at_id").on(table.spaceId, table.updatedAt, table.id),
-    uniqueIndex("credentials_space_id_key_unique").on(table.spaceId, table.key),
-    check("credentials_has_a_space", sql`space_id is not null`),
-  ],
+  spaceRules("credentials"),
 );
 
 /** What a creation with an Idempotency-Key answered, so that a retry gets the same and creates nothing. */
