@@ -3,12 +3,15 @@ import { afterAll, describe } from "vitest";
 import { keysetContract } from "../storage/keyset-contract.ts";
 import { type FreshDatabase, freshDatabase } from "./fresh-database.ts";
 
-let database: FreshDatabase | undefined;
-afterAll(() => database?.drop());
+describe.each([
+  ["PostgreSQL", { analyzed: true }],
+  ["PostgreSQL that has seen no ANALYZE yet", { analyzed: false }],
+])("%s", (_, options) => {
+  let database: FreshDatabase | undefined;
+  afterAll(() => database?.drop());
 
-describe("PostgreSQL", () => {
   keysetContract(async () => {
     database = await freshDatabase();
     return openPostgres(database.address);
-  });
+  }, options);
 });

@@ -72,8 +72,8 @@ function projection(definition: ResourceDefinition, answer: "list" | "get", audi
 /**
  * One statement: a short index scan per visible space, merged, so its cost follows the page and not the table.
  *
- * The keyset is written as a range over (space, id), not as `space = … and id < …`: with an equality the planner may walk
- * the primary key instead, past every row of every other space.
+ * The space is given as a range of one and not by `=`: with an equality the planner may walk the primary key instead, past
+ * every row of every other space.
  */
 function listStatement(definition: ResourceDefinition, audience: Audience): string {
   const { table, space } = definition.from;
@@ -84,7 +84,7 @@ function listStatement(definition: ResourceDefinition, audience: Audience): stri
     with page as (
       select r.* from (${visibleSpaces}) visible cross join lateral (
         select r.* from ${table} r
-        where r.${space} >= visible.id and (r.${space}, r.id) < (visible.id, $4::uuid) ${filters}
+        where r.${space} >= visible.id and r.${space} <= visible.id and r.id < $4::uuid ${filters}
         order by r.${space} desc, r.id desc limit $5::int + 1
       ) r order by r.id desc limit $5::int + 1
     ), kept as (select * from page order by id desc limit $5::int)
