@@ -63,7 +63,7 @@ export interface RootWishes {
   readonly rootIsCa?: boolean;
 }
 
-/** Makes a CA, for now at noon of 1 June 2026. */
+/** Makes a CA whose clock stands at noon of 1 June 2026. */
 export async function openForge(wishes: RootWishes = {}): Promise<Forge> {
   const now = new Date("2026-06-01T12:00:00Z");
   const rootKeys = generateKeyPairSync("ec", { namedCurve: "P-256" });

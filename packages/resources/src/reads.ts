@@ -69,12 +69,7 @@ function projection(definition: ResourceDefinition, answer: "list" | "get", audi
   return `json_build_object(${members.join(", ")})`;
 }
 
-/**
- * One statement: a short index scan per visible space, merged, so its cost follows the page and not the table.
- *
- * The space is given as a range of one and not by `=`: with an equality the planner may walk the primary key instead, past
- * every row of every other space.
- */
+/** One statement: a short index scan per visible space, merged, so its cost follows the page and not the table. */
 function listStatement(definition: ResourceDefinition, audience: Audience): string {
   const { table, space } = definition.from;
   const filters = Object.values(definition.filters)
@@ -84,8 +79,8 @@ function listStatement(definition: ResourceDefinition, audience: Audience): stri
     with page as (
       select r.* from (${visibleSpaces}) visible cross join lateral (
         select r.* from ${table} r
-        where r.${space} >= visible.id and r.${space} <= visible.id and r.id < $4::uuid ${filters}
-        order by r.${space} desc, r.id desc limit $5::int + 1
+        where r.${space} = visible.id and r.id < $4::uuid ${filters}
+        order by r.id desc limit $5::int + 1
       ) r order by r.id desc limit $5::int + 1
     ), kept as (select * from page order by id desc limit $5::int)
     select coalesce(json_agg(${projection(definition, "list", audience)} order by r.id desc), '[]')::text as json,

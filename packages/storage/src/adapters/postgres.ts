@@ -191,7 +191,7 @@ function clientConfig(options: PostgresOptions): ClientConfig {
 
 /**
  * A statement, not start-up parameters: poolers refuse those. The page cost is that of solid-state disks and memory: at the
- * default, made for turning disks, a page of a list is sorted out of its whole space instead of read along the index.
+ * default, made for turning disks, a page of a list is read past every row of other spaces instead of along its space's index.
  */
 function sessionSettings(statementTimeoutMs: number): string {
   return `set timezone to 'UTC'; set random_page_cost to 1.1; set statement_timeout to ${statementTimeoutMs}`;
