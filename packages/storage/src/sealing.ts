@@ -49,6 +49,8 @@ export function createSealer(options: { readonly secret: string }): Sealer {
         throw problem("unsealing_failed");
       }
       const body = Buffer.from(encodedBody, "base64url");
+      // Spare bits of the last character decode to the same bytes: one value, one text (RFC 4648, section 3.5).
+      if (body.toString("base64url") !== encodedBody) throw problem("unsealing_failed");
       try {
         const decipher = createDecipheriv("aes-256-gcm", key, Buffer.from(nonce, "base64url"), {
           authTagLength: TAG_BYTES,
