@@ -35,8 +35,12 @@ export interface DatabaseConfig {
   readonly user: string;
   /** `require` encrypts without checking the server's certificate, `verify` checks chain and name. */
   readonly tls: "off" | "require" | "verify";
+  /** The PEM file of the authority that signed the server's certificate, absolute. Absent: those Node trusts. */
+  readonly caFile?: string;
   /** The most connections this process holds open. */
   readonly poolSize: number;
+  /** The role that owns the schema and migrates it. Absent: `user` does. */
+  readonly migrationUser?: string;
 }
 
 /** BullMQ on Valkey; the password is in {@link Secrets}. */

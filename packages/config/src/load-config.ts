@@ -119,7 +119,7 @@ export async function loadConfig(options: LoadOptions = {}): Promise<LoadedConfi
   const faults = [
     ...judgedFaults,
     ...misplacedSettings(saidEntries, variant),
-    ...crossFaults(settings, variant, chosen.secrets.queuePassword !== undefined).filter(notSaidOf(judgedFaults)),
+    ...crossFaults(settings, variant, chosen.secrets).filter(notSaidOf(judgedFaults)),
     ...missingAuthSecret(secretReading, variant),
     ...chosen.faults,
   ];

@@ -2,6 +2,7 @@ import { isIPv4 } from "node:net";
 import type { ConfigFault, ConfigWarning, Origin } from "./config.ts";
 import { correct } from "./fault.ts";
 import type { Entry } from "./layer.ts";
+import type { GivenSecrets } from "./secret.ts";
 import type { Variant } from "./tier-schemas.ts";
 
 type Settings = ReadonlyMap<string, Entry>;
@@ -62,16 +63,41 @@ function tlsFaults(settings: Settings, variant: Variant): ConfigFault[] {
   return faults;
 }
 
-/** What can only be seen of several settings together. */
-export function crossFaults(settings: Settings, variant: Variant, hasQueuePassword: boolean): ConfigFault[] {
-  const faults = [...queueFaults(settings, variant, hasQueuePassword), ...tlsFaults(settings, variant)];
-  if ((variant === "standalone" || variant === "federated") && !settings.has("database.host")) {
+function databaseFaults(settings: Settings, variant: Variant, hasMigrationPassword: boolean): ConfigFault[] {
+  if (variant !== "standalone" && variant !== "federated") return [];
+  const faults: ConfigFault[] = [];
+  if (!settings.has("database.host")) {
     faults.push({
       path: "database.host",
       message: `is not set, and tier ${variant} needs PostgreSQL`,
       remedy: "Set DATABASE_URL or DATABASE_URL_FILE, or database.host in the file.",
     });
   }
+  if (settings.has("database.caFile") && settings.get("database.tls")?.value === "off") {
+    faults.push({
+      path: "database.caFile",
+      ...originOf(settings, "database.caFile"),
+      message: "is set, and database.tls is off",
+      remedy: 'Set database.tls to "verify", or take database.caFile out.',
+    });
+  }
+  if (hasMigrationPassword && !settings.has("database.migrationUser")) {
+    faults.push({
+      path: "POSTGRES_MIGRATION_PASSWORD",
+      message: "is set, and database.migrationUser is not",
+      remedy: "Set MOSAIC_DATABASE_MIGRATION_USER to the role it belongs to, or unset it.",
+    });
+  }
+  return faults;
+}
+
+/** What can only be seen of several settings together. */
+export function crossFaults(settings: Settings, variant: Variant, given: GivenSecrets): ConfigFault[] {
+  const faults = [
+    ...queueFaults(settings, variant, given.queuePassword !== undefined),
+    ...databaseFaults(settings, variant, given.databaseMigrationPassword !== undefined),
+    ...tlsFaults(settings, variant),
+  ];
   const port = settings.get("federation.port");
   if (port !== undefined && port.value !== 0 && port.value === settings.get("http.port")?.value) {
     const message = "is http.port too, and the two listeners can't share one";

@@ -49,6 +49,13 @@ export const SECRET_VARIABLES: readonly SecretVariable[] = [
     description: "The database role's password.",
   },
   {
+    variable: "POSTGRES_MIGRATION_PASSWORD",
+    target: "databaseMigrationPassword",
+    leastLength: 1,
+    variants: ["standalone", "federated"],
+    description: "The password of database.migrationUser.",
+  },
+  {
     variable: "VALKEY_URL",
     target: "queue.url",
     leastLength: 1,

@@ -33,6 +33,7 @@ export interface GivenSecrets {
   readonly authSecret?: Secret;
   readonly sealKey?: Secret;
   readonly databasePassword?: Secret;
+  readonly databaseMigrationPassword?: Secret;
   readonly queuePassword?: Secret;
 }
 
@@ -44,5 +45,6 @@ export interface Secrets {
   readonly sealKey: Secret;
   /** Absent: the server asks for none (a socket's peer authentication). */
   readonly databasePassword?: Secret;
+  readonly databaseMigrationPassword?: Secret;
   readonly queuePassword?: Secret;
 }

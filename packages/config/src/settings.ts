@@ -45,6 +45,7 @@ const origin = (schemes: readonly string[], description: string) => {
 /** Settings that name a file or folder. A relative one starts where it was written: beside the file, or in the working directory. */
 export const PATH_SETTINGS: ReadonlySet<string> = new Set([
   "dataDirectory",
+  "database.caFile",
   "http.tls.certificateFile",
   "http.tls.keyFile",
 ]);
@@ -109,7 +110,15 @@ export const database = z.strictObject({
     ["off", "require", "verify"],
     "Encryption to PostgreSQL: off, require (encrypted, certificate not checked), verify (certificate and name checked).",
   ).default("off"),
+  caFile: text(
+    "must be the path of a PEM file",
+    "The authority that signed PostgreSQL's certificate, PEM. Otherwise those Node trusts.",
+  ).exactOptional(),
   poolSize: wholeNumber(1, 500, "The most connections this process holds open.").default(10),
+  migrationUser: text(
+    "must be the name of a database role",
+    "The role that owns the tables and changes them on an upgrade, so that user needs no right to. Otherwise user does.",
+  ).exactOptional(),
 });
 
 export const databaseUrl = text(

@@ -232,6 +232,21 @@ const vectors: readonly Vector[] = [
     says: /needs PostgreSQL.*DATABASE_URL/,
   },
   {
+    name: "an authority for a database connection without TLS",
+    given: standalone({ database: { host: "db", caFile: "ca.pem" } }),
+    path: "database.caFile",
+    says: /database\.tls is off.*verify/,
+  },
+  {
+    name: "a migration password without its role",
+    given: {
+      file: { tier: "standalone", database: { host: "db" } },
+      environment: { BETTER_AUTH_SECRET: AUTH_SECRET, POSTGRES_MIGRATION_PASSWORD: "hunter2" },
+    },
+    path: "POSTGRES_MIGRATION_PASSWORD",
+    says: /migrationUser is not.*MOSAIC_DATABASE_MIGRATION_USER/,
+  },
+  {
     name: "standalone without a secret",
     given: { file: { tier: "standalone", database: { host: "db" } } },
     path: "BETTER_AUTH_SECRET",
