@@ -4,6 +4,8 @@ export interface CommandOptions {
   readonly cwd?: string;
   /** Runs it as this user and group. Only root may. */
   readonly owner?: number;
+  /** On top of this process's own. */
+  readonly environment?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
 }
 
@@ -18,6 +20,7 @@ export function run(program: string, parameters: readonly string[], options: Com
       stdio: "pipe",
       timeout: options.timeoutMs ?? 300_000,
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      ...(options.environment === undefined ? {} : { env: { ...process.env, ...options.environment } }),
       ...(options.owner === undefined ? {} : { uid: options.owner, gid: options.owner }),
     });
     let output = "";

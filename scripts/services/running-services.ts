@@ -1,75 +1,104 @@
-import { readFileSync } from "node:fs";
-import { mkdir, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { postgresql } from "./postgresql.ts";
-import type { RunningService, Service } from "./service.ts";
+import { removeServer, runningProcess, startServer } from "./server.ts";
+import { inNewDirectory, type RunningService, type Service } from "./service.ts";
+import { alone, readState, SOFTWARE_CACHE, writeState } from "./state.ts";
+import { stepCa } from "./step-ca.ts";
+import { valkey } from "./valkey.ts";
 
-const SERVICES: readonly Service[] = [postgresql];
+const SERVICES: readonly Service[] = [postgresql, valkey, stepCa];
 
-/** In the repository, and not part of it. */
-const DIRECTORY = join(import.meta.dirname, "../../.services");
-const STATE = join(DIRECTORY, "running.json");
+type Report = (line: string) => void;
+
+/** What came of starting services. One that failed is no reason to give up the others; it's the caller's to fail. */
+export interface StartedServices {
+  /** All that run, and were not given. */
+  readonly running: readonly RunningService[];
+  /** The names of those this call started. */
+  readonly started: readonly string[];
+  /** Of those the environment names: somebody's own, left alone. */
+  readonly given: readonly { readonly name: string; readonly variable: string; readonly host: string }[];
+  readonly failed: readonly { readonly name: string; readonly reason: string }[];
+}
 
 /** The services that run now, of those an earlier command started. */
-export async function runningServices(): Promise<RunningService[]> {
-  const known = readState();
-  const alive = await Promise.all(
-    known.map(async (running) => (await serviceOf(running)?.isRunning(running)) ?? false),
-  );
-  return known.filter((_, index) => alive[index] === true);
+export function runningServices(): readonly RunningService[] {
+  return readState().filter(({ directory }) => runningProcess(directory) !== undefined);
 }
 
 /**
- * Starts whatever of them doesn't run yet.
+ * Starts whatever of them doesn't run yet, together.
  *
- * @param given the environment: a service whose variables are all in it is somebody's own, and left alone.
- * @returns all that run, and the names of those this call started.
+ * @param environment a service whose variables are all in it is not started
+ * @param names which. Default: all.
+ * @throws Error for a name that is no service's
  */
-export async function startServices(
-  report: (line: string) => void,
-  given: Readonly<Record<string, string | undefined>> = {},
-): Promise<{ readonly running: readonly RunningService[]; readonly started: readonly string[] }> {
-  const running = await runningServices();
-  const started: string[] = [];
-  const isGiven = ({ variables }: Service): boolean => variables.every((variable) => given[variable]);
-  for (const service of SERVICES) {
-    if (isGiven(service) || running.some(({ name }) => name === service.name)) continue;
-    running.push(await service.start(join(DIRECTORY, "software"), report));
-    started.push(service.name);
-    // After each: a later one's failure must not leave an earlier one running unknown.
+export function startServices(
+  report: Report,
+  environment: Readonly<Record<string, string | undefined>> = {},
+  names?: readonly string[],
+): Promise<StartedServices> {
+  const wanted = chosen(names);
+  const isGiven = ({ variables }: Service): boolean => variables.every((variable) => environment[variable]);
+  return alone(report, async () => {
+    const running = [...runningServices()];
+    const missing = wanted.filter((service) => !isGiven(service) && !running.some(({ name }) => name === service.name));
+    const outcomes = await Promise.allSettled(missing.map((service) => start(service, report)));
+    const fresh = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+    running.push(...fresh);
     await writeState(running);
-  }
-  return { running, started };
+    return {
+      running: running.filter(({ name }) => !wanted.some((service) => service.name === name && isGiven(service))),
+      started: fresh.map(({ name }) => name),
+      given: wanted.filter(isGiven).map(({ name, variables: [variable = ""] }) => {
+        return { name, variable, host: hostOf(environment[variable] ?? "") };
+      }),
+      failed: outcomes.flatMap((outcome, index) => {
+        if (outcome.status === "fulfilled") return [];
+        const reason = outcome.reason instanceof Error ? outcome.reason.message : String(outcome.reason);
+        return [{ name: missing[index]?.name ?? "", reason }];
+      }),
+    };
+  });
 }
 
 /**
  * Stops what an earlier command started, and removes its data.
  *
  * @param names which. Default: all.
+ * @throws Error for a name that is no service's
  */
-export async function stopServices(names?: readonly string[]): Promise<readonly RunningService[]> {
-  const known = readState();
-  const stopping = known.filter(({ name }) => names?.includes(name) ?? true);
-  for (const running of stopping) await serviceOf(running)?.stop(running);
-  const left = known.filter((running) => !stopping.includes(running));
-  if (left.length === 0) await rm(STATE, { force: true });
-  else await writeState(left);
-  return stopping;
+export function stopServices(report: Report, names?: readonly string[]): Promise<readonly RunningService[]> {
+  const wanted = chosen(names);
+  return alone(report, async () => {
+    const known = readState();
+    const stopping = known.filter(({ name }) => wanted.some((service) => service.name === name));
+    for (const { name, directory } of stopping) {
+      const service = wanted.find((candidate) => candidate.name === name);
+      if (service !== undefined) await removeServer(directory, service.endsOn);
+    }
+    await writeState(known.filter((running) => !stopping.includes(running)));
+    return stopping;
+  });
 }
 
-function serviceOf({ name }: RunningService): Service | undefined {
-  return SERVICES.find((service) => service.name === name);
+async function start(service: Service, report: Report): Promise<RunningService> {
+  return inNewDirectory(service.name, async (directory) => {
+    const server = await service.prepare(directory, { cache: SOFTWARE_CACHE, report });
+    await startServer(server, { outlives: true });
+    const { name, description, host, port, environment } = server;
+    return { name, description, directory, host, port, environment };
+  });
 }
 
-function readState(): readonly RunningService[] {
-  try {
-    return JSON.parse(readFileSync(STATE, "utf8")) as RunningService[];
-  } catch {
-    return [];
+function chosen(names: readonly string[] | undefined): readonly Service[] {
+  const unknown = names?.find((name) => !SERVICES.some((service) => service.name === name));
+  if (unknown !== undefined) {
+    throw new Error(`${unknown} is no service. There are: ${SERVICES.map(({ name }) => name).join(", ")}`);
   }
+  return SERVICES.filter(({ name }) => names?.includes(name) ?? true);
 }
 
-async function writeState(running: readonly RunningService[]): Promise<void> {
-  await mkdir(DIRECTORY, { recursive: true });
-  await writeFile(STATE, `${JSON.stringify(running, null, 2)}\n`, { mode: 0o600 });
+/** Without the user and password that a URL may hold. */
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : "an address that is no URL";
 }
