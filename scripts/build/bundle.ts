@@ -7,7 +7,12 @@ import { build, type Metafile } from "esbuild";
 const EXTERNAL: readonly string[] = ["@electric-sql/pglite", "@electric-sql/pglite-pgvector"];
 
 /** What dependencies try to load and do without; each is absent from a plain install. */
-const OPTIONAL: ReadonlySet<string> = new Set(["@opentelemetry/api", "pg-native", "supports-color"]);
+const OPTIONAL: ReadonlySet<string> = new Set([
+  "@opentelemetry/api",
+  "@valkey/valkey-glide",
+  "pg-native",
+  "supports-color",
+]);
 
 /** `require` for the CommonJS packages inside the bundle: they ask for Node's own modules with it. */
 const BANNER = `import { createRequire as createRequireOfBundle } from "node:module";

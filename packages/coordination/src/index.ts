@@ -1,0 +1,6 @@
+export type { Coordination, CoordinationState, OnFault, ScheduledJob } from "./coordination.ts";
+export { createInProcessCoordination } from "./in-process.ts";
+export { problem as coordinationProblem } from "./problems.ts";
+export { connectValkey, probeValkey, type ValkeyOptions } from "./connect-valkey.ts";
+export type { ValkeyAddress } from "./valkey/address.ts";
+export type { ValkeyFindings } from "./valkey/probe.ts";
