@@ -74,7 +74,7 @@ describe("opening", () => {
   ])("with %s says so", async (_, wrong, because) => {
     const { code, details } = await refusal(open(wrong));
     expect(code).toBe("database_unreachable");
-    expect(details).toMatchObject({ because, host: database.address.host, port: database.address.port });
+    expect(details).toMatchObject({ cause: because, host: database.address.host, port: database.address.port });
   });
 });
 

@@ -44,19 +44,22 @@ export function databaseProblem(error: unknown): Problem | undefined {
   return undefined;
 }
 
-/** PostgreSQL's class 08 and 57P, and what Node says of a socket. After one of these the connection is no good. */
+/**
+ * PostgreSQL's class 08 and 57P, a transaction that idled or ran too long (25P03, 25P04), and what Node says of a socket.
+ * After one of these the connection is no good.
+ */
 export function isConnectionFault(error: unknown): boolean {
   return causes(error).some((cause) => {
     const code = codeOf(cause);
-    if (code !== undefined && SQLSTATE.test(code)) return code.startsWith("08") || code.startsWith("57P");
+    if (code !== undefined && SQLSTATE.test(code)) return /^(08|57P|25P0[34])/.test(code);
     if (code !== undefined && /^(E[A-Z]+|ERR_SSL_|ERR_TLS_)/.test(code)) return true;
     return /^(Connection terminated|Client has encountered|Client was closed|Query read timeout)/.test(cause.message);
   });
 }
 
-/** Ended by `statement_timeout`, by the server's own hand. */
+/** A statement that ran too long or waited too long for a lock, or a transaction that idled: ended by the server. */
 export function isTimeout(error: unknown): boolean {
-  return sqlState(error) === "57014";
+  return ["57014", "55P03", "25P03", "25P04"].includes(sqlState(error) ?? "");
 }
 
 /** The five characters PostgreSQL names a fault by; undefined where the error isn't the server's. */
@@ -67,35 +70,58 @@ export function sqlState(error: unknown): string | undefined {
 }
 
 /** What pg says of a server it can't use, as a problem that names no secret. */
-export function connectionProblem(error: unknown, address: DatabaseAddress): Problem {
+export function connectionProblem(
+  error: unknown,
+  address: DatabaseAddress,
+  role: "runtime" | "owner" = "runtime",
+): Problem {
   const code = causes(error)
     .map(codeOf)
     .find((found) => found !== undefined);
   const messages = causes(error).map((cause) => cause.message);
   if (messages.includes("timeout exceeded when trying to connect")) return problem("database_busy", { cause: error });
-  const told = CONNECTION_CAUSES[code ?? ""];
-  const because = told?.cause ?? unnamedCause(messages) ?? code ?? "connection lost";
+  const told = toldByMessage(messages) ?? CONNECTION_CAUSES[code ?? ""];
+  const because = told?.cause ?? code ?? "connection lost";
+  const remedy = role === "owner" && told?.remedy === CREDENTIALS ? OWNER_CREDENTIALS : told?.remedy;
   return problem("database_unreachable", {
     detail: `PostgreSQL at ${address.host}:${address.port} can't be reached: ${because}.`,
-    ...(told === undefined ? {} : { remedy: told.remedy }),
-    extensions: { service: "postgresql", host: address.host, port: address.port, because },
+    ...(remedy === undefined ? {} : { remedy }),
+    extensions: { service: "postgresql", host: address.host, port: address.port, cause: because },
     cause: error,
   });
 }
 
-function unnamedCause(messages: readonly string[]): string | undefined {
-  if (messages.some((message) => /timeout/i.test(message))) return "timed out";
-  if (messages.some((message) => message.includes("does not support SSL"))) return "the server doesn't offer TLS";
+/** Where the code says less than the message, or there's none. */
+function toldByMessage(messages: readonly string[]): ConnectionCause | undefined {
+  if (messages.some((message) => /timeout/i.test(message))) return { cause: "timed out", remedy: RUNS };
+  if (messages.some((message) => message.includes("does not support SSL"))) {
+    return {
+      cause: "the server doesn't offer TLS",
+      remedy: "Turn ssl on in the server's configuration, or set database.tls to off.",
+    };
+  }
+  // PostgreSQL 14 and newer, older ones, and what poolers and hosters put before it.
+  if (messages.some((message) => /no encryption|SSL off|(SSL|TLS)[^.]* required|sslmode=require/.test(message))) {
+    return { cause: "the server doesn't let this user in without TLS", remedy: "Set database.tls to verify." };
+  }
   return undefined;
+}
+
+interface ConnectionCause {
+  readonly cause: string;
+  readonly remedy: string;
 }
 
 /** Each has a digit, which sets them apart from EPIPE and the like. */
 const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/;
 const RUNS = "Check that PostgreSQL runs there and takes connections from this machine.";
-const TRUST = "Trust the certificate's authority with NODE_EXTRA_CA_CERTS, or set database.tls to require.";
+const TRUST = "Set database.caFile to the certificate of the authority that signed it.";
+const VALIDITY = "Renew the server's certificate, and check the clocks of both machines.";
 const CREDENTIALS = "Check the user and password in the configuration, and pg_hba.conf on the server.";
+const OWNER_CREDENTIALS =
+  "Check database.migrationUser and POSTGRES_MIGRATION_PASSWORD, and pg_hba.conf on the server.";
 
-const CONNECTION_CAUSES: Readonly<Record<string, { readonly cause: string; readonly remedy: string }>> = {
+const CONNECTION_CAUSES: Readonly<Record<string, ConnectionCause>> = {
   ECONNREFUSED: { cause: "connection refused", remedy: RUNS },
   ECONNRESET: { cause: "connection reset", remedy: RUNS },
   EHOSTUNREACH: { cause: "no route to the host", remedy: RUNS },
@@ -106,6 +132,15 @@ const CONNECTION_CAUSES: Readonly<Record<string, { readonly cause: string; reado
   DEPTH_ZERO_SELF_SIGNED_CERT: { cause: "its certificate is self-signed", remedy: TRUST },
   SELF_SIGNED_CERT_IN_CHAIN: { cause: "its certificate's authority isn't trusted", remedy: TRUST },
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: { cause: "its certificate's authority isn't trusted", remedy: TRUST },
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: { cause: "its certificate's authority isn't trusted", remedy: TRUST },
+  UNABLE_TO_GET_ISSUER_CERT: { cause: "its certificate's authority isn't trusted", remedy: TRUST },
+  CERT_SIGNATURE_FAILURE: { cause: "its certificate's authority isn't trusted", remedy: TRUST },
+  INVALID_PURPOSE: {
+    cause: "its certificate isn't one for a server",
+    remedy: "Give the server a server's certificate.",
+  },
+  CERT_HAS_EXPIRED: { cause: "its certificate has expired", remedy: VALIDITY },
+  CERT_NOT_YET_VALID: { cause: "its certificate isn't valid yet", remedy: VALIDITY },
   ERR_TLS_CERT_ALTNAME_INVALID: {
     cause: "its certificate is for another host name",
     remedy: "Use the name in the certificate as the host.",
@@ -121,6 +156,8 @@ const CONNECTION_CAUSES: Readonly<Record<string, { readonly cause: string; reado
     cause: "too many connections",
     remedy: "Raise max_connections on the server, or lower database.poolSize.",
   },
+  "57P01": { cause: "the server ended the connection", remedy: "Wait until it has restarted; its log says why." },
+  "57P02": { cause: "the server crashed", remedy: "Wait until it has restarted; its log says why." },
   "57P03": { cause: "the server is starting or stopping", remedy: "Wait until it's ready." },
 };
 

@@ -7,11 +7,34 @@ export {
   type PgliteInMemoryOptions,
   type PgliteOptions,
 } from "./adapters/pglite.ts";
-export { openPostgres, type PostgresAddress, type PostgresOptions } from "./adapters/postgres.ts";
+export { openPostgres } from "./adapters/postgres.ts";
+export type { PostgresAddress, PostgresOptions } from "./adapters/postgres-connection.ts";
+export type { VectorFindings } from "./adapters/vector-extension.ts";
 export { type DataDirectoryLock, type DataDirectoryLockOptions, lockDataDirectory } from "./data-directory-lock.ts";
 export { type ConstraintViolation, constraintViolation, databaseProblem } from "./database-faults.ts";
-export { migrationsDirectory } from "./migrate.ts";
+export { type MigrationState, migrationsDirectory } from "./migrate.ts";
+export { type PostgresFindings, probePostgres } from "./probes/probe-postgres.ts";
 export { problem as storageProblem } from "./problems.ts";
 export { type Binding, createSealer, type Sealer } from "./sealing.ts";
+export { embeddings, INDEXED_DIMENSIONS } from "./schema/embeddings.ts";
 export type { Database, Engine, ReadStore, Store } from "./store.ts";
+export type { TableResult } from "./tier-migration/copy-table.ts";
+export {
+  type MigrationOptions,
+  type MigrationPlan,
+  type MigrationProgress,
+  migrateTier,
+  planMigration,
+  refuseOccupied,
+  type TableRows,
+} from "./tier-migration/migrate-tier.ts";
+export type { MigrationSource } from "./tier-migration/migration-source.ts";
+export {
+  type MigrationTarget,
+  type MigrationTargetOptions,
+  openMigrationTarget,
+} from "./tier-migration/migration-target.ts";
+export { planTables, type MigrationTables, type TablePlan } from "./tier-migration/table-plan.ts";
+export { openPgliteSource } from "./tier-migration/pglite-source.ts";
+export { openPostgresSource } from "./tier-migration/postgres-source.ts";
 export { schema };

@@ -27,6 +27,22 @@ export const problem = problemTable({
     title: "The database took too long to answer.",
     remedy: "Try again; if it lasts, look for slow queries or locks in PostgreSQL.",
   },
+  database_closed: {
+    status: 503,
+    title: "The database is closed.",
+    remedy: "The gateway is stopping: try again once it has started anew.",
+  },
+  database_forbidden: {
+    status: 503,
+    title: "The database's user lacks a right it needs.",
+    remedy: "Run deploy/postgresql/create-roles.sh again: it grants what the gateway's user needs.",
+  },
+  database_outdated: {
+    status: 503,
+    title: "The database lacks migrations, and this user may not apply them.",
+    remedy:
+      "Set database.migrationUser and POSTGRES_MIGRATION_PASSWORD to the role that owns the schema (deploy/postgresql/create-roles.sh makes one), or start a gateway that has them once.",
+  },
   database_newer: {
     status: 503,
     title: "A newer version of this program has already changed the database.",
@@ -41,6 +57,56 @@ export const problem = problemTable({
     status: 503,
     title: "The database can't provide the vector extension.",
     remedy: "Install pgvector on the database server, or have a superuser run: CREATE EXTENSION vector",
+  },
+  source_missing: {
+    status: 404,
+    title: "There is no gateway's data to migrate.",
+    remedy: "Run the command where `mosaic start` runs, or name its configuration with --config.",
+  },
+  source_outdated: {
+    status: 409,
+    title: "The source's tables are of an older version.",
+    remedy: "Start this version's gateway on the source once, stop it, and migrate then.",
+  },
+  source_in_use: {
+    status: 409,
+    title: "A gateway is using the source.",
+    remedy: "Stop the gateway, then run the command again: what it wrote meanwhile would stay behind.",
+  },
+  target_in_use: {
+    status: 409,
+    title: "A gateway is using the target.",
+    remedy: "Stop the gateway, then run the command again.",
+  },
+  target_is_source: {
+    status: 409,
+    title: "Source and target are the same database.",
+    remedy: "Give the target a database of its own: CREATE DATABASE mosaic",
+  },
+  target_not_empty: {
+    status: 409,
+    title: "The target is not empty.",
+    remedy: "Use an empty database, or add --allow-non-empty to leave what is there and add the rest.",
+  },
+  target_conflict: {
+    status: 409,
+    title: "The target has a row that is in the way.",
+    remedy: "Migrate into an empty database: nothing that is in the target is overwritten.",
+  },
+  target_forbidden: {
+    status: 403,
+    title: "This user may not set up the target.",
+    remedy: "Connect as the role that owns the target's schema; deploy/postgresql/create-roles.sh makes one.",
+  },
+  migration_running: {
+    status: 409,
+    title: "Another migration into this database is running.",
+    remedy: "Wait until it's done. If it was cut off, the server notices within minutes; try again then.",
+  },
+  migration_differs: {
+    status: 500,
+    title: "The rows in the target are not those of the source.",
+    remedy: "Look for a trigger or another program that changes rows in the target; then use a new, empty database.",
   },
   unsealing_failed: {
     status: 500,

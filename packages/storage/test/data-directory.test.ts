@@ -3,9 +3,10 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { newId } from "@mosaicstack/foundation";
 import { testSnapshotFile } from "@mosaicstack/harness";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { openPglite, openPgliteInMemory } from "../src/index.ts";
+import { databaseProblem, openPglite, openPgliteInMemory, schema } from "../src/index.ts";
 import { startChild } from "./processes/child-process.ts";
 
 let snapshot: Blob;
@@ -79,6 +80,23 @@ test("an older program refuses a database that a newer one has changed, and leav
   await newer.close();
   await expect(openPglite({ dataDirectory })).rejects.toMatchObject({ code: "database_newer" });
   expect(existsSync(join(dataDirectory, "lock"))).toBe(false);
+});
+
+test("a closed store answers with a problem, however it's used, and what was asked before is finished", async () => {
+  const store = await openPglite({ dataDirectory, snapshot });
+  const before = store.query("select 1 as one", []);
+  await store.close();
+  expect(await before).toEqual([{ one: 1 }]);
+  const uses = [
+    () => store.query("select 1", []),
+    () => store.db.select().from(schema.teams).execute(),
+    () => store.db.insert(schema.teams).values({ id: newId(), name: "Platform" }).execute(),
+    () => store.transaction((db) => db.select().from(schema.teams)),
+  ];
+  for (const use of uses) {
+    const error = await use().catch((thrown: unknown) => thrown);
+    expect(databaseProblem(error)).toMatchObject({ code: "database_closed", status: 503 });
+  }
 });
 
 test("the write-ahead log is kept short, and the planner is shown the tables", async () => {

@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { migrationsDirectory, schema } from "../src/index.ts";
 
 const packageDirectory = join(import.meta.dirname, "..");
+const vectorMigrationsDirectory = join(packageDirectory, "src/vector-migrations");
 
 async function sqlFiles(directory: string): Promise<string[]> {
   return (await readdir(directory)).filter((name) => name.endsWith(".sql")).toSorted();
@@ -35,6 +36,12 @@ describe("generating migrations again from", () => {
 
   test("the schema yields nothing new: the committed ones are the schema's", async () => {
     expect(await generate("./src/schema/index.ts")).toEqual(await sqlFiles(migrationsDirectory));
+  });
+
+  test("the schema of vectors yields nothing new either", async () => {
+    await rm(copy, { recursive: true });
+    await cp(vectorMigrationsDirectory, copy, { recursive: true });
+    expect(await generate("./src/schema/embeddings.ts")).toEqual(await sqlFiles(vectorMigrationsDirectory));
   });
 
   test("a changed schema does yield a new one, so the comparison can fail", async () => {
@@ -64,18 +71,21 @@ describe("migrations", () => {
     await store.close();
   });
 
-  test("need no extension and no function of one PostgreSQL version", async () => {
+  test("of every tier need no extension and no function of one PostgreSQL version", async () => {
     for (const name of await sqlFiles(migrationsDirectory)) {
       const sql = await readFile(join(migrationsDirectory, name), "utf8");
-      expect(sql, name).not.toMatch(/create extension|uuidv7\(|gen_random_uuid\(|uuid_generate/i);
+      expect(sql, name).not.toMatch(/create extension|\bvector\b|uuidv7\(|gen_random_uuid\(|uuid_generate/i);
     }
   });
 
-  test("have a journal that names exactly the files that are there", async () => {
-    const journal = JSON.parse(await readFile(join(migrationsDirectory, "meta/_journal.json"), "utf8")) as {
+  test.each([
+    ["the ordinary set", migrationsDirectory],
+    ["the set of vectors", vectorMigrationsDirectory],
+  ])("of %s have a journal that names exactly the files that are there", async (_, directory) => {
+    const journal = JSON.parse(await readFile(join(directory, "meta/_journal.json"), "utf8")) as {
       readonly entries: readonly { readonly tag: string; readonly when: number }[];
     };
-    expect(journal.entries.map(({ tag }) => `${tag}.sql`)).toEqual(await sqlFiles(migrationsDirectory));
+    expect(journal.entries.map(({ tag }) => `${tag}.sql`)).toEqual(await sqlFiles(directory));
     // The migrator applies what is dated after the newest applied: an earlier date would be skipped in silence.
     const dates = journal.entries.map(({ when }) => when);
     expect(dates).toEqual(dates.toSorted((one, other) => one - other));

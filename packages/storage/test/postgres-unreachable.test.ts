@@ -53,25 +53,25 @@ describe("a database that can't be reached is named, with the cause, and never t
     const port = await freePort();
     const { code, status, details } = await refusal(port);
     expect([code, status]).toEqual(["database_unreachable", 503]);
-    expect(details).toMatchObject({ service: "postgresql", host: "127.0.0.1", port, because: "connection refused" });
+    expect(details).toMatchObject({ service: "postgresql", host: "127.0.0.1", port, cause: "connection refused" });
     expect(details.detail).toBe(`PostgreSQL at 127.0.0.1:${port} can't be reached: connection refused.`);
     expect(details.remedy).toContain("Check that PostgreSQL runs there");
   });
 
   test("nothing listens on either address of a name", async () => {
     const { details } = await refusal(await freePort(), { host: "localhost" });
-    expect(details).toMatchObject({ because: "connection refused", host: "localhost" });
+    expect(details).toMatchObject({ cause: "connection refused", host: "localhost" });
   });
 
   test("the host has no such name", async () => {
     const { details } = await refusal(5432, { host: "nowhere.invalid" });
-    expect(details["because"]).toMatch(/unknown host name|can't be looked up|timed out/);
+    expect(details["cause"]).toMatch(/unknown host name|can't be looked up|timed out/);
   });
 
   test("it accepts and says nothing", async () => {
     const began = performance.now();
     const { details } = await refusal(await listen(() => undefined));
-    expect(details["because"]).toBe("timed out");
+    expect(details["cause"]).toBe("timed out");
     expect(performance.now() - began).toBeLessThan(2_000);
   });
 
@@ -93,6 +93,6 @@ describe("a database that can't be reached is named, with the cause, and never t
   test("it doesn't offer the TLS that was asked for", async () => {
     const port = await listen((socket) => socket.once("data", () => socket.write("N")));
     const { details } = await refusal(port, { tls: "require" });
-    expect(details["because"]).toBe("the server doesn't offer TLS");
+    expect(details["cause"]).toBe("the server doesn't offer TLS");
   });
 });

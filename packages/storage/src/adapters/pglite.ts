@@ -7,7 +7,7 @@ import { vector } from "@electric-sql/pglite-pgvector";
 import { drizzle } from "drizzle-orm/pglite";
 import { migrate as drizzleMigrate } from "drizzle-orm/pglite/migrator";
 import { lockDataDirectory } from "../data-directory-lock.ts";
-import { migrate } from "../migrate.ts";
+import { migrate, migrationSets } from "../migrate.ts";
 import { problem } from "../problems.ts";
 import * as schema from "../schema/index.ts";
 import type { Store } from "../store.ts";
@@ -17,7 +17,7 @@ import { ScopedPglite } from "./scoped-pglite.ts";
 export interface PgliteOptions {
   /** Absolute; made if it isn't there. Holds `database/`, and `lock/` while it's open: one process at a time. */
   readonly dataDirectory: string;
-  /** Whether the `vector` extension is to be there. Default false. */
+  /** Whether the `vector` extension and the tables that need it are to be there. Default false. */
   readonly vector?: boolean;
   /** What a database made here begins as, see {@link makePgliteSnapshot}. Default: made from nothing, which takes 2 s more. */
   readonly snapshot?: Blob;
@@ -26,7 +26,7 @@ export interface PgliteOptions {
 }
 
 export interface PgliteInMemoryOptions {
-  /** Whether the `vector` extension is to be there. Default false. */
+  /** Whether the `vector` extension and the tables that need it are to be there. Default false. */
   readonly vector?: boolean;
   /** What the database begins as, see {@link makePgliteSnapshot}. Default: made from nothing, which takes 2 s more. */
   readonly snapshot?: Blob;
@@ -135,8 +135,8 @@ async function openStore(client: ScopedPglite, withVector: boolean, release: () 
   const query: Store["query"] = async <Row extends object>(sql: string, parameters: readonly unknown[]) =>
     (await client.query<Row>(sql, [...parameters], { parsers })).rows;
   try {
-    await migrate((config) => drizzleMigrate(db, config), query);
     if (withVector) await client.exec("create extension if not exists vector");
+    await migrate(migrationSets({ vector: withVector }), (config) => drizzleMigrate(db, config), query);
   } catch (error) {
     await client.close();
     throw error;

@@ -1,0 +1,24 @@
+import { problem } from "../problems.ts";
+import { withOneConnection } from "./one-connection.ts";
+import type { PostgresOptions } from "./postgres-connection.ts";
+
+/**
+ * Where another role has migrated: that the one a gateway runs as can connect, and read every table. Found here it stops
+ * the start; found later, each request would fail by itself.
+ *
+ * @throws Problem database_unreachable, database_forbidden
+ */
+export function checkRuntimeRole(options: PostgresOptions): Promise<void> {
+  return withOneConnection(options, "runtime", async (client) => {
+    const { rows } = await client.query<{ name: string }>(
+      `select relname as name from pg_class
+       where relkind in ('r', 'p') and relnamespace = 'public'::regnamespace and not has_table_privilege(oid, 'SELECT')
+       order by relname limit 3`,
+    );
+    if (rows.length === 0) return;
+    throw problem("database_forbidden", {
+      detail: `The database's user may not read ${rows.map(({ name }) => name).join(", ")}.`,
+      extensions: { service: "postgresql", host: options.host, port: options.port, cause: "not permitted" },
+    });
+  });
+}
