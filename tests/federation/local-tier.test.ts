@@ -15,6 +15,9 @@ const FEDERATION = [
   "apps/gateway/src/federation/",
 ];
 
+/** What only a gateway with replicas needs. */
+const VALKEY = ["packages/coordination/src/valkey", "node_modules/bullmq/", "node_modules/ioredis/"];
+
 let directory: string;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "mosaic-trace-"));
@@ -36,23 +39,25 @@ async function modulesOf(tier: string): Promise<readonly string[]> {
   return urls.filter((url) => url.startsWith(root)).map((url) => url.slice(root.length).replace(/\?.*$/, ""));
 }
 
-const federationIn = (modules: readonly string[]): string[] =>
-  modules.filter((path) => FEDERATION.some((folder) => path.startsWith(folder)));
+const within = (folders: readonly string[], modules: readonly string[]): string[] =>
+  modules.filter((path) => folders.some((folder) => path.startsWith(folder)));
 
 describe("which code a tier loads:", () => {
   test.each(["local", "standalone"])(
-    "%s loads nothing of federation",
+    "%s loads nothing of federation, and nothing of Valkey",
     async (tier) => {
       const modules = await modulesOf(tier);
       expect(modules).toContain("apps/gateway/src/compose.ts");
       expect(modules).toContain("apps/gateway/src/reading/local-reader.ts");
-      expect(federationIn(modules)).toEqual([]);
+      expect(within([...FEDERATION, ...VALKEY], modules)).toEqual([]);
     },
     120_000,
   );
 
-  test("federated loads all of it, and so the trace would see it", async () => {
-    const loaded = federationIn(await modulesOf("federated"));
+  test("federated loads all of federation, and so the trace would see it; embedded, nothing of Valkey", async () => {
+    const modules = await modulesOf("federated");
+    const loaded = within(FEDERATION, modules);
+    expect(within(VALKEY, modules)).toEqual([]);
     for (const folder of FEDERATION) {
       expect(
         loaded.some((path) => path.startsWith(folder)),

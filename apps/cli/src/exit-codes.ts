@@ -35,7 +35,6 @@ const BY_CODE: Readonly<Record<string, ExitName>> = {
   profile_unknown: "config",
   profiles_damaged: "config",
   tls_unusable: "config",
-  tier_unavailable: "config",
   data_directory_locked: "conflict",
   gateway_untrusted: "unreachable",
   interrupted: "interrupted",

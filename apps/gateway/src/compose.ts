@@ -1,15 +1,16 @@
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 import { type Config, ensureSecrets, type GivenSecrets } from "@mosaicstack/config";
 import type { Clock } from "@mosaicstack/foundation";
 import { createWriter } from "@mosaicstack/resources";
-import { createSealer, openPglite, openPostgres, type Store } from "@mosaicstack/storage";
+import { createSealer, type Store } from "@mosaicstack/storage";
 import type { FastifyBaseLogger } from "fastify";
 import { createApiKeys } from "./auth/api-keys.ts";
 import { createAuthenticator } from "./auth/authenticator.ts";
 import { createBetterAuth } from "./auth/better-auth.ts";
 import { RateLimit } from "./auth/rate-limit.ts";
 import { issueSetupCode, redeemSetupCode } from "./auth/setup-code.ts";
+import { assertServices } from "./bootstrap/detect-tier.ts";
+import { openCoordination, openStore as openStoreOf } from "./bootstrap/open-services.ts";
 import { registerApiKeys } from "./http/api-keys.ts";
 import { certificateOf, followCertificate } from "./http/certificate.ts";
 import { registerCapabilities } from "./http/capabilities.ts";
@@ -24,7 +25,7 @@ import { registerSignIn } from "./http/sign-in.ts";
 import { registerTeams } from "./http/teams.ts";
 import { registerUsers } from "./http/users.ts";
 import { createImporter } from "./importing/importer.ts";
-import { startHousekeeping } from "./housekeeping.ts";
+import { HOUSEKEEPING_MS, keepHouse } from "./housekeeping.ts";
 import { Owned } from "./owned.ts";
 import { registerMcp } from "./mcp/index.ts";
 import { gatewayProblem } from "./problems.ts";
@@ -67,19 +68,8 @@ export interface GatewayDependencies {
 }
 
 const DRAIN_MS = 10_000;
-
-/** The database of a tier. @throws Problem `tier_unavailable`, and what the engine refuses with */
-async function openStoreOf(config: Config, { databasePassword }: GivenSecrets): Promise<Store> {
-  if ("dataDirectory" in config) {
-    return await openPglite({
-      dataDirectory: join(config.dataDirectory, "database"),
-      vector: config.tier === "federated",
-    });
-  }
-  if (config.tier === "federated") throw gatewayProblem("tier_unavailable");
-  const password = databasePassword === undefined ? {} : { password: databasePassword.reveal() };
-  return await openPostgres({ ...config.database, ...password });
-}
+/** Tells the other replicas whose credentials to forget. */
+const USER_CHANGED = "user-changed";
 
 /**
  * Builds a gateway from its configuration: the one place where the parts meet. Nothing listens until `start`.
@@ -101,9 +91,11 @@ async function compose(dependencies: GatewayDependencies, owned: Owned): Promise
   const { secrets: given, openStore = openStoreOf } = dependencies;
   const { config, clock, log, drainMs = DRAIN_MS } = dependencies;
   const { tls, publicUrl, host, port, maxBodyBytes } = config.http;
+  if (config.tier === "federated" && !config.embedded) await assertServices(config, given);
   const store = await openStore(config, given);
   owned.add(() => store.close());
-  owned.add(startHousekeeping(store, clock, log));
+  const coordination = await openCoordination({ config, secrets: given, clock, log });
+  owned.add(() => coordination.close());
   // After the store: generated secrets are made under the data directory's lock.
   const secrets = await ensureSecrets({ config, secrets: given });
   const sealer = createSealer({ secret: secrets.sealKey.reveal() });
@@ -140,12 +132,17 @@ async function compose(dependencies: GatewayDependencies, owned: Owned): Promise
     clock,
     sessionCookieName: authCookies.sessionToken.name,
   });
-  const apiKeys = createApiKeys({ store, betterAuth, onKeyRemoved: (userId) => authenticator.forgetUser(userId) });
+  const forgetUser = (userId: string): void => {
+    authenticator.forgetUser(userId);
+    void coordination.publish(USER_CHANGED, userId);
+  };
+  coordination.subscribe(USER_CHANGED, (userId) => authenticator.forgetUser(userId));
+  const apiKeys = createApiKeys({ store, betterAuth, onKeyRemoved: forgetUser });
   const users = createUsers({
     store,
     clock,
     onUserRemoved: async (userId) => await federation?.onUserRemoved(userId),
-    onUserChanged: (userId) => authenticator.forgetUser(userId),
+    onUserChanged: forgetUser,
   });
 
   const scheme = tls === "off" ? "http" : "https";
@@ -156,7 +153,7 @@ async function compose(dependencies: GatewayDependencies, owned: Owned): Promise
     authenticator,
     publicOrigin: publicUrl,
   });
-  registerHealth(app, store);
+  registerHealth(app, { store, coordination });
   registerSignIn(app, { betterAuth, authenticator });
   registerSetup(app, { limit: new RateLimit(clock), apiKeys, redeem: (claim) => redeemSetupCode(store, clock, claim) });
   registerUsers(app, users);
@@ -179,6 +176,11 @@ async function compose(dependencies: GatewayDependencies, owned: Owned): Promise
     store,
     setupCode: await issueSetupCode(store, clock),
     async start() {
+      await coordination.schedule({
+        name: "housekeeping",
+        everyMs: HOUSEKEEPING_MS,
+        work: () => keepHouse(store, clock.now()),
+      });
       await federation?.start();
       await app.listen({ host, port }).catch((cause: unknown) => {
         throw gatewayProblem("listener_failed", { detail: `The listener on ${host}:${port} cannot be opened.`, cause });

@@ -1,33 +1,21 @@
 import { loadConfig, type LoadOptions } from "@mosaicstack/config";
-import { Problem, systemClock } from "@mosaicstack/foundation";
-import { composeGateway, type Gateway } from "./compose.ts";
+import { systemClock } from "@mosaicstack/foundation";
+import { composeGateway, type Gateway, type GatewayUrls } from "./compose.ts";
 import { createLog } from "./logging.ts";
 
-/** What `mosaic start` exits with, as the command line documents it. */
-const EXIT = { ok: 0, failure: 1, config: 3 } as const;
+/** What whoever starts a gateway wants to know of it. */
+export interface Announcement extends GatewayUrls {
+  /** The code for `mosaic setup`, while there is no administrator. A secret: for whoever started the process. */
+  readonly setupCode?: string;
+}
 
 export interface RunOptions extends LoadOptions {
-  /** Where addresses and the setup code are printed. Default: this process's stdout. */
-  readonly print?: (text: string) => void;
+  /** Called once, when it serves. */
+  readonly onReady: (announcement: Announcement) => void;
   /** Where the log goes. Default: this process's stderr. */
   readonly logDestination?: { write(line: string): void };
   /** Ends the run; in place of the process's signals. */
   readonly signal?: AbortSignal;
-}
-
-function greeting(gateway: Gateway): string {
-  const { people, federation } = gateway.urls();
-  const lines = ["Mosaic gateway is ready.", `  people and agents  ${people}`];
-  if (federation !== undefined) lines.push(`  peers              ${federation}`);
-  if (gateway.setupCode !== undefined) {
-    lines.push(
-      "",
-      "It has no administrator yet. Whoever has this code becomes it; it works once.",
-      `  setup code  ${gateway.setupCode}`,
-      `  next        mosaic setup --url ${people}`,
-    );
-  }
-  return `${lines.join("\n")}\n`;
 }
 
 /** Resolves at the first SIGTERM or SIGINT. The next one ends the process at once, as it would without us. */
@@ -48,44 +36,23 @@ async function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Text for people of what stopped a start: what, why, and what to do. */
-function explain(error: Problem): string {
-  const faults = Array.isArray(error.details["faults"]) ? (error.details["faults"] as readonly unknown[]) : [];
-  const listed = faults.flatMap((fault) => {
-    const { path, message, remedy } = fault as { path?: string; message?: string; remedy?: string };
-    return [`  ${path ?? ""}: ${message ?? ""}${remedy === undefined ? "" : `\n    ${remedy}`}`];
-  });
-  return [`${error.message} (${error.code})`, ...listed, error.details.remedy, ""].join("\n");
-}
-
-function exitCodeOf({ code }: Problem): number {
-  const isConfig = /^(?:config|secret)_/.test(code) || code === "tier_unavailable" || code === "tls_unusable";
-  return isConfig ? EXIT.config : EXIT.failure;
-}
-
 /**
- * The whole life of a gateway process: configuration, start, serving until SIGTERM or SIGINT, draining. Resolves with
- * the exit code: 0 after draining, 3 where the configuration is at fault, 1 where something else stopped the start.
- * @throws what is no Problem: a fault in the program
+ * The whole life of a gateway process: configuration, start, serving until SIGTERM or SIGINT, draining.
+ * @throws Problem of what stopped the start; nothing stays open then
  */
-export async function runGateway(options: RunOptions = {}): Promise<number> {
-  const { print = (text: string) => process.stdout.write(text), logDestination, signal, ...where } = options;
-  let gateway: Gateway | undefined;
+export async function runGateway(options: RunOptions): Promise<void> {
+  const { onReady, logDestination, signal, ...where } = options;
+  const { config, secrets, warnings } = await loadConfig(where);
+  const log = createLog(config.log, logDestination);
+  for (const { path, message } of warnings) log.warn({ path }, message);
+  const gateway: Gateway = await composeGateway({ config, secrets, clock: systemClock, log });
   try {
-    const { config, secrets, warnings } = await loadConfig(where);
-    const log = createLog(config.log, logDestination);
-    for (const { path, message } of warnings) log.warn({ path }, message);
-    gateway = await composeGateway({ config, secrets, clock: systemClock, log });
     await gateway.start();
-    print(greeting(gateway));
+    const { setupCode } = gateway;
+    onReady({ ...gateway.urls(), ...(setupCode === undefined ? {} : { setupCode }) });
     await (signal === undefined ? signalled() : aborted(signal));
     log.info("stopping");
+  } finally {
     await gateway.stop();
-    return EXIT.ok;
-  } catch (error) {
-    await gateway?.stop();
-    if (!(error instanceof Problem)) throw error;
-    process.stderr.write(explain(error));
-    return exitCodeOf(error);
   }
 }

@@ -152,11 +152,6 @@ export const gatewayProblem = problemTable({
     title: "The gateway failed to answer.",
     remedy: "Try again; if it stays, the gateway's log has the cause under `request_id`.",
   },
-  tier_unavailable: {
-    status: 500,
-    title: "This version does not serve tier federated without `embedded`.",
-    remedy: 'Set "embedded": true, or use tier standalone where no other gateway is involved.',
-  },
   listener_failed: {
     status: 500,
     title: "The listener cannot be opened.",
@@ -166,6 +161,11 @@ export const gatewayProblem = problemTable({
     status: 500,
     title: "The listener's certificate and key cannot be used.",
     remedy: "Check that both files exist, are PEM, belong together, and can be read by this user.",
+  },
+  services_unavailable: {
+    status: 503,
+    title: "Services that this tier needs are not available.",
+    remedy: 'Correct each one listed and start again. `"embedded": true` runs the tier without them, in one process.',
   },
   database_unavailable: {
     status: 503,

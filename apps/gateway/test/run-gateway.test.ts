@@ -1,8 +1,9 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { runGateway } from "../src/index.ts";
+import type { Problem } from "@mosaicstack/foundation";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Announcement, runGateway } from "../src/index.ts";
 
 let directory: string;
 
@@ -11,119 +12,107 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-const flags = { "http.port": 0, "log.level": "info" };
-
-interface Run {
-  readonly exitCode: Promise<number>;
-  readonly printed: Promise<string>;
-  readonly log: string[];
-  stop(): void;
+interface RunHere {
+  readonly environment?: Record<string, string>;
+  readonly flags?: Record<string, string | number>;
 }
 
-function run(
-  options: { readonly environment?: Record<string, string>; readonly flags?: Record<string, string | number> } = {},
-): Run {
+function run({ environment = {}, flags = {} }: RunHere = {}) {
   const controller = new AbortController();
   const log: string[] = [];
-  let print: (text: string) => void = () => undefined;
-  const printed = new Promise<string>((resolve) => {
-    print = resolve;
+  let onReady: (announcement: Announcement) => void = () => undefined;
+  const announced = new Promise<Announcement>((resolve) => {
+    onReady = resolve;
   });
-  const exitCode = runGateway({
+  const ended = runGateway({
     directory,
-    environment: {},
-    ...options,
-    flags: { ...flags, dataDirectory: join(directory, "data"), ...options.flags },
-    print: (text) => print(text),
+    environment,
+    flags: { "http.port": 0, "log.level": "info", ...flags },
+    onReady: (announcement) => onReady(announcement),
     logDestination: { write: (line) => void log.push(line) },
     signal: controller.signal,
   });
-  return { exitCode, printed: Promise.race([printed, exitCode.then(() => "")]), log, stop: () => controller.abort() };
+  // Rejects where the start does; resolves too early for nobody.
+  const ready = Promise.race([announced, ended.then(() => Promise.reject(new Error("it ended before it was ready")))]);
+  return { ended, ready, log, stop: () => controller.abort() };
 }
 
-function stderr() {
-  const lines: string[] = [];
-  const spy = vi.spyOn(process.stderr, "write").mockImplementation((text) => {
-    lines.push(String(text));
-    return true;
-  });
-  return { text: () => lines.join(""), restore: () => spy.mockRestore() };
-}
+const embedded = (): RunHere => ({ flags: { dataDirectory: join(directory, "data") } });
+const refusal = (start: RunHere): Promise<Problem> =>
+  run(start).ready.then(
+    () => Promise.reject(new Error("it started")),
+    (error: Problem) => error,
+  );
 
-test("a first start prints addresses, the setup code and the next command; the next prints a new code until it was used", async () => {
-  const first = run();
-  const greeting = await first.printed;
-  const url = /people and agents {2}(http:\S+)/.exec(greeting)?.[1];
-  const code = /setup code {2}(\S+)/.exec(greeting)?.[1];
-  expect(greeting).toContain(`mosaic setup --url ${url}\n`);
-  expect(code).toMatch(/^[0-9a-z]{7}-/);
-  expect(first.log.join("")).not.toContain(code);
+test("it serves until it is stopped, prints its code until there is an administrator, and keeps its data", async () => {
+  const first = run(embedded());
+  const { people, setupCode } = await first.ready;
+  expect(setupCode).toMatch(/^[0-9a-z]{7}-/);
+  expect(first.log.join("")).not.toContain(setupCode);
 
-  // Locked while it runs.
-  const errors = stderr();
-  const second = run();
-  expect(await second.exitCode).toBe(1);
-  expect(errors.text()).toContain("data_directory_locked");
-  errors.restore();
+  expect((await refusal(embedded())).code).toBe("data_directory_locked");
 
   first.stop();
-  expect(await first.exitCode).toBe(0);
-  await expect(fetch(`${url}/healthz`)).rejects.toThrow("fetch failed");
+  await first.ended;
+  await expect(fetch(`${people}/healthz`)).rejects.toThrow("fetch failed");
 
-  const again = run();
-  const nextGreeting = await again.printed;
-  const nextUrl = /people and agents {2}(http:\S+)/.exec(nextGreeting)?.[1];
-  const nextCode = /setup code {2}(\S+)/.exec(nextGreeting)?.[1];
-  expect(nextCode).not.toBe(code);
+  const again = run(embedded());
+  const next = await again.ready;
+  expect(next.setupCode).not.toBe(setupCode);
   const setUp = (body: object) =>
-    fetch(`${nextUrl}/api/v1/setup`, {
+    fetch(`${next.people}/api/v1/setup`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify(body),
     });
   const claim = { name: "Ada", email: "ada@example.org", password: "correct horse battery" };
-  expect((await setUp({ ...claim, code })).status).toBe(403);
-  expect((await setUp({ ...claim, code: nextCode })).status).toBe(201);
+  expect((await setUp({ ...claim, code: setupCode })).status).toBe(403);
+  expect((await setUp({ ...claim, code: next.setupCode })).status).toBe(201);
   again.stop();
-  expect(await again.exitCode).toBe(0);
+  await again.ended;
 
-  const third = run();
-  expect(await third.printed).not.toContain("setup");
+  const third = run(embedded());
+  expect(await third.ready).not.toHaveProperty("setupCode");
   third.stop();
-  expect(await third.exitCode).toBe(0);
+  await third.ended;
 });
 
-test("a fault in the configuration exits with 3, and says where and what to do", async () => {
+test("a fault in the configuration stops the start, and says where", async () => {
   await writeFile(join(directory, "mosaic.config.json"), '{"http": {"prot": 1}}');
-  const errors = stderr();
-  expect(await run().exitCode).toBe(3);
-  errors.restore();
+  const refused = await refusal({});
   await rm(join(directory, "mosaic.config.json"));
-  expect(errors.text()).toMatch(/config_invalid[\s\S]*http\.prot/);
+  expect(refused.code).toBe("config_invalid");
+  expect(refused.message).toContain("http.prot");
 });
 
-test("federated without embedded is refused with exit code 3", async () => {
-  const errors = stderr();
-  const environment = {
-    BETTER_AUTH_SECRET: "x".repeat(40),
-    DATABASE_URL: "postgresql://mosaic:secret-password@127.0.0.1:1/mosaic",
-    VALKEY_URL: "redis://127.0.0.1:1",
-  };
-  const federated = runGateway({ directory, environment, flags: { ...flags, tier: "federated" } });
-  expect(await federated).toBe(3);
-  errors.restore();
-  expect(errors.text()).toContain("tier_unavailable");
-  expect(errors.text()).not.toContain("secret-password");
+const environment = {
+  BETTER_AUTH_SECRET: "x".repeat(40),
+  DATABASE_URL: "postgresql://mosaic:secret-password@127.0.0.1:1/mosaic",
+};
+const everythingOf = (refused: Problem): string => JSON.stringify(refused.details) + String(refused.stack);
+
+test("tier federated without its services stops the start, and names each of them without its password", async () => {
+  const more = { ...environment, VALKEY_URL: "redis://:other-password@127.0.0.1:2" };
+  const refused = await refusal({ environment: more, flags: { tier: "federated" } });
+  expect(refused.code).toBe("services_unavailable");
+  expect(refused.details["faults"]).toEqual([
+    expect.objectContaining({ service: "postgresql", host: "127.0.0.1", port: 1, code: "database_unreachable" }),
+    expect.objectContaining({ service: "valkey", host: "127.0.0.1", port: 2, code: "valkey_unreachable" }),
+  ]);
+  expect(refused.message).toContain("postgresql at 127.0.0.1:1: connection refused");
+  expect(refused.message).toContain("valkey at 127.0.0.1:2: connection refused");
+  expect(everythingOf(refused)).not.toMatch(/(?:secret|other)-password/);
 });
 
-test("a database that is not there exits with 1 and without the password", async () => {
-  const errors = stderr();
-  const environment = {
-    BETTER_AUTH_SECRET: "x".repeat(40),
-    DATABASE_URL: "postgresql://mosaic:secret-password@127.0.0.1:1/mosaic",
-  };
-  expect(await runGateway({ directory, environment, flags: { ...flags, tier: "standalone" } })).toBe(1);
-  errors.restore();
-  expect(errors.text()).toContain("database_unreachable");
-  expect(errors.text()).not.toContain("secret-password");
+test("tier federated with another queue than BullMQ is refused before anything is asked", async () => {
+  const flags = { tier: "federated", "queue.kind": "in-process" };
+  const refused = await refusal({ environment: { ...environment, VALKEY_URL: "redis://127.0.0.1:2" }, flags });
+  expect(refused.code).toBe("config_invalid");
+  expect(refused.message).toMatch(/queue\.kind.*must be "bullmq"/);
+});
+
+test("tier standalone without its database stops the start, without the password", async () => {
+  const refused = await refusal({ environment, flags: { tier: "standalone" } });
+  expect(refused.code).toBe("database_unreachable");
+  expect(everythingOf(refused)).not.toContain("secret-password");
 });

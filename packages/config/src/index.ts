@@ -24,4 +24,12 @@ export { ensureSecrets } from "./ensure-secrets.ts";
 export { describeOrigin } from "./fault.ts";
 export { loadConfig, type LoadedConfig, type LoadOptions } from "./load-config.ts";
 export { SECRET_VARIABLES, type SecretVariable } from "./secret-variables.ts";
+export {
+  databaseAccess,
+  type DatabaseAccess,
+  type DatabaseRole,
+  queueAccess,
+  type QueueAccess,
+} from "./service-access.ts";
+export { readDatabaseUrl, type UrlReading } from "./service-url.ts";
 export { configJsonSchema, type Variant } from "./tier-schemas.ts";

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Config, type FederationConfig, Secret } from "@mosaicstack/config";
+import { type Config, type FederationConfig, type GivenSecrets, type QueueAccess, Secret } from "@mosaicstack/config";
 import { type Clock, systemClock } from "@mosaicstack/foundation";
 import { schema, type Store } from "@mosaicstack/storage";
 import { openTestStore } from "./embedded-database.ts";
@@ -36,6 +36,24 @@ export interface GatewayOptions {
   readonly tls?: "off" | "auto";
   /** Default: the system's. */
   readonly clock?: Clock;
+  /** PostgreSQL and Valkey, for a federated gateway that is not embedded. */
+  readonly services?: GatewayServices;
+  /** Another gateway whose services and secret this one shares: a second process of the same gateway. */
+  readonly replicaOf?: TestGateway;
+}
+
+export interface GatewayServices {
+  readonly database: DatabaseRoleAddress;
+  readonly valkey: QueueAccess;
+}
+
+/** Where a database is, and as whom. */
+interface DatabaseRoleAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly name: string;
+  readonly user: string;
+  readonly password: string;
 }
 
 /** A real gateway in this process: its own database, its own listeners on free loopback ports. Whoever starts it stops it. */
@@ -52,6 +70,8 @@ export interface TestGateway {
   readonly refusals: readonly string[];
   /** What the gateway seals and signs with. */
   readonly secret: string;
+  /** Undefined: its database is embedded. */
+  readonly services: GatewayServices | undefined;
   /** The administrator, made with the set-up code. */
   readonly admin: TestUser;
   /** @param key absent: without a credential */
@@ -84,7 +104,11 @@ async function federationOf(options: GatewayOptions): Promise<FederationConfig> 
   };
 }
 
-async function configOf(options: GatewayOptions, dataDirectory: string): Promise<Config> {
+async function configOf(
+  options: GatewayOptions,
+  dataDirectory: string,
+  services: GatewayServices | undefined,
+): Promise<Config> {
   const common = {
     http: { host: "127.0.0.1", port: 0, tls: options.tls ?? "off", maxBodyBytes: 1_048_576 },
     log: { level: "trace", format: "json" },
@@ -96,35 +120,47 @@ async function configOf(options: GatewayOptions, dataDirectory: string): Promise
       const database = { host: "127.0.0.1", port: 1, name: "none", user: "none", tls: "off", poolSize: 1 } as const;
       return { ...common, tier: "standalone", database };
     }
-    case "federated":
-      return {
+    case "federated": {
+      const federated = {
         ...common,
         tier: "federated",
-        embedded: true,
-        dataDirectory,
-        queue: { kind: "in-process" },
         certificateAuthority: { kind: "embedded" },
         federation: await federationOf(options),
+      } as const;
+      if (services === undefined) {
+        return { ...federated, embedded: true, dataDirectory, queue: { kind: "in-process" } };
+      }
+      const { password: _database, ...database } = services.database;
+      const { password: _valkey, ...valkey } = services.valkey;
+      return {
+        ...federated,
+        embedded: false,
+        database: { ...database, tls: "off", poolSize: 5 },
+        queue: { kind: "bullmq", ...valkey },
       };
+    }
   }
 }
 
-/** Boots a gateway as `mosaic start` does, but for its database, which is a fresh one in memory. About 1 s. */
+/** Boots a gateway as `mosaic start` does, but for an embedded database, which is a fresh one in memory. About 1 s. */
 export async function startGateway(options: GatewayOptions): Promise<TestGateway> {
   // Here, so that a test which only opens a database does not load a gateway first.
   const { composeGateway, createLog } = await import("@mosaicstack/gateway");
   const dataDirectory = await mkdtemp(join(tmpdir(), "mosaic-gateway-"));
-  const store = await openTestStore({ vector: options.tier === "federated" });
+  const { replicaOf } = options;
+  const services = options.services ?? replicaOf?.services;
   const log: string[] = [];
-  const secret = randomBytes(32).toString("hex");
-  const config = await configOf(options, dataDirectory);
+  const secret = replicaOf?.secret ?? randomBytes(32).toString("hex");
+  const config = await configOf(options, dataDirectory, services);
+  const embedded = services === undefined ? await openTestStore({ vector: options.tier === "federated" }) : undefined;
   const gateway = await composeGateway({
     config,
-    secrets: { authSecret: new Secret(secret) },
+    secrets: { authSecret: new Secret(secret), ...passwordsOf(services) },
     clock: options.clock ?? systemClock,
     log: createLog(config.log, { write: (line) => void log.push(line) }),
-    openStore: () => Promise.resolve(store),
+    ...(embedded === undefined ? {} : { openStore: () => Promise.resolve(embedded) }),
   });
+  const { store } = gateway;
   await gateway.start();
   const { people, federation } = gateway.urls();
   const clients = createRestClients(people, options.tls === "auto" ? await rootOf(store) : undefined);
@@ -133,10 +169,13 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     const { id, name, email } = user;
     return { id, name, email, key, api: clients.as(key) };
   };
-  const email = `admin@${options.name}.test`;
-  const claim = { code: gateway.setupCode, name: `Admin of ${options.name}`, email, password: PASSWORD };
-  const claimed = await clients.as().json("POST", "/api/v1/setup", claim);
-  const admin = withKey(claimed.user, claimed.api_key);
+  const setUp = async (): Promise<TestUser> => {
+    const email = `admin@${options.name}.test`;
+    const claim = { code: gateway.setupCode, name: `Admin of ${options.name}`, email, password: PASSWORD };
+    const claimed = await clients.as().json("POST", "/api/v1/setup", claim);
+    return withKey(claimed.user, claimed.api_key);
+  };
+  const admin = replicaOf === undefined ? await setUp() : withKey(replicaOf.admin, replicaOf.admin.key);
 
   const apiKeyFor: TestGateway["apiKeyFor"] = async (user) => {
     const { key } = await admin.api.json("POST", `/api/v1/users/${user.id}/api-keys`, { name: "test" });
@@ -158,6 +197,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     log,
     refusals: clients.refusals,
     secret,
+    services,
     admin,
     api: (key) => clients.as(key),
     async addUser(name) {
@@ -171,6 +211,14 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
       return id;
     },
     stop: () => (stopped ??= stop()),
+  };
+}
+
+function passwordsOf(services: GatewayServices | undefined): GivenSecrets {
+  const { database, valkey } = services ?? {};
+  return {
+    ...(database === undefined ? {} : { databasePassword: new Secret(database.password) }),
+    ...(valkey?.password === undefined ? {} : { queuePassword: new Secret(valkey.password) }),
   };
 }
 

@@ -1,6 +1,6 @@
+import type { Announcement } from "@mosaicstack/gateway";
 import type { Define } from "../command-groups.ts";
 import { examples } from "../examples.ts";
-import { type ExitName, exitCodes } from "../exit-codes.ts";
 import { configOptions, settingFlag } from "../gateway-config.ts";
 import type { Inlet } from "../host.ts";
 
@@ -20,6 +20,20 @@ function stopWithInput(stdin: Inlet): () => void {
   return () => stdin.pause();
 }
 
+function greeting({ people, federation, setupCode }: Announcement): string {
+  const lines = ["Mosaic gateway is ready.", `  people and agents  ${people}`];
+  if (federation !== undefined) lines.push(`  peers              ${federation}`);
+  if (setupCode !== undefined) {
+    lines.push(
+      "",
+      "It has no administrator yet. Whoever has this code becomes it; it works once.",
+      `  setup code  ${setupCode}`,
+      `  next        mosaic setup --url ${people}`,
+    );
+  }
+  return `${lines.join("\n")}\n`;
+}
+
 /** `mosaic start` */
 export const define: Define = (command, run) => {
   command
@@ -27,20 +41,23 @@ export const define: Define = (command, run) => {
     .option("--set <setting=value>", "a setting, any number of times; wins over file and environment", settingFlag)
     .option("--until-input-ends", "stop when standard input ends, and so with the program that holds it open")
     .action(
-      run(async ({ host, output }, flags: StartFlags): Promise<ExitName> => {
+      run(async ({ host, output }, flags: StartFlags) => {
         // Before the gateway is loaded: a signal that comes meanwhile ends this process.
         host.releaseSignals();
         const letGo = flags.untilInputEnds === true ? stopWithInput(host.stdin) : undefined;
         const { runGateway } = await import("@mosaicstack/gateway");
-        const status = await runGateway({
-          ...configOptions(host, { file: flags.config, settings: flags.set }),
-          print: (text) => {
-            if (output.json) output.line({ ready: { text } });
-            else host.stdout.write(text);
-          },
-        });
-        letGo?.();
-        return nameOf(status);
+        try {
+          await runGateway({
+            ...configOptions(host, { file: flags.config, settings: flags.set }),
+            onReady: (announcement) => {
+              const { people, federation, setupCode } = announcement;
+              if (output.json) output.line({ ready: { people, federation, setup_code: setupCode } });
+              else host.stdout.write(greeting(announcement));
+            },
+          });
+        } finally {
+          letGo?.();
+        }
       }),
     );
   examples(
@@ -50,9 +67,3 @@ export const define: Define = (command, run) => {
     ["mosaic start --config /etc/mosaic/mosaic.config.json", "with another file"],
   );
 };
-
-/** The gateway answers a status; the command ends with the same one. */
-function nameOf(status: number): ExitName {
-  const found = Object.entries(exitCodes).find(([, each]) => each.status === status);
-  return (found?.[0] as ExitName | undefined) ?? "failure";
-}

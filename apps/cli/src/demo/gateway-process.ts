@@ -72,8 +72,8 @@ export function startGatewayProcess(options: {
   });
   const ready = new Promise<string | undefined>((resolve, reject) => {
     createInterface({ input: child.stdout }).on("line", (line) => {
-      const text = readyText(line);
-      if (text !== undefined) resolve(/setup code\s+(\S+)/u.exec(text)?.[1]);
+      const said = readyOf(line);
+      if (said !== undefined) resolve(said.setup_code);
     });
     // Where it was ready before, this is no news to anybody.
     void ended.then((reason) => {
@@ -102,9 +102,8 @@ export function startGatewayProcess(options: {
   };
 }
 
-function readyText(line: string): string | undefined {
-  const { ready } = parsed(line) as { ready?: { text?: unknown } };
-  return typeof ready?.text === "string" ? ready.text : undefined;
+function readyOf(line: string): { readonly setup_code?: string } | undefined {
+  return (parsed(line) as { ready?: { setup_code?: string } }).ready;
 }
 
 function loggedRequest(line: string): LoggedRequest | undefined {

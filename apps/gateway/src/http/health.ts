@@ -1,4 +1,5 @@
 import { setTimeout } from "node:timers/promises";
+import type { Coordination } from "@mosaicstack/coordination";
 import type { ReadStore } from "@mosaicstack/storage";
 import { z } from "zod";
 import { gatewayProblem } from "../problems.ts";
@@ -7,14 +8,44 @@ import type { Routes } from "./server.ts";
 
 const PROBE_MS = 2000;
 
+const alive = z.object({ status: z.literal("ok") });
+const service = z.object({
+  service: z.enum(["database", "coordination"]),
+  status: z.enum(["ok", "degraded"]),
+  since: z.iso.datetime().optional().meta({ description: "When it was lost." }),
+  cause: z.string().optional(),
+});
+const readiness = z.object({
+  status: z.enum(["ok", "degraded"]).meta({ description: "`degraded`: it serves, and something does not work." }),
+  services: z.array(service),
+});
+
+/** @throws Problem `database_unavailable` */
+async function assertAnswering(store: ReadStore): Promise<void> {
+  const probed = new AbortController();
+  const tooLate = setTimeout(PROBE_MS, undefined, { signal: probed.signal, ref: false }).then(() => {
+    throw new Error(`no answer in ${PROBE_MS} ms`);
+  });
+  try {
+    await Promise.race([store.query("select 1 as ready", []), tooLate]);
+  } catch (cause) {
+    throw gatewayProblem("database_unavailable", { cause });
+  } finally {
+    tooLate.catch(() => undefined);
+    probed.abort();
+  }
+}
+
 /** Whether the process lives, whether it can serve, and what it serves. Public: they say nothing of anybody's data. */
-export function registerHealth(app: Routes, store: ReadStore): void {
-  const status = z.object({ status: z.literal("ok") });
+export function registerHealth(
+  app: Routes,
+  { store, coordination }: { readonly store: ReadStore; readonly coordination: Coordination },
+): void {
   app.get(
     "/healthz",
     {
       config: { access: "public" },
-      schema: { tags: ["health"], summary: "The process runs", security: [], response: { 200: status, ...refusals } },
+      schema: { tags: ["health"], summary: "The process runs", security: [], response: { 200: alive, ...refusals } },
     },
     () => ({ status: "ok" as const }),
   );
@@ -25,24 +56,24 @@ export function registerHealth(app: Routes, store: ReadStore): void {
       schema: {
         tags: ["health"],
         summary: "The gateway can serve",
+        description: "503 without its database; 200 with `degraded` while jobs and broadcasts wait for Valkey.",
         security: [],
-        response: { 200: status, ...refusals },
+        response: { 200: readiness, ...refusals },
       },
     },
     async () => {
-      const probed = new AbortController();
-      const tooLate = setTimeout(PROBE_MS, undefined, { signal: probed.signal, ref: false }).then(() => {
-        throw new Error(`no answer in ${PROBE_MS} ms`);
-      });
-      try {
-        await Promise.race([store.query("select 1 as ready", []), tooLate]);
-      } catch (cause) {
-        throw gatewayProblem("database_unavailable", { cause });
-      } finally {
-        tooLate.catch(() => undefined);
-        probed.abort();
-      }
-      return { status: "ok" as const };
+      await assertAnswering(store);
+      const shared = coordination.state();
+      return {
+        status: shared.status,
+        services: [
+          { service: "database" as const, status: "ok" as const },
+          {
+            service: "coordination" as const,
+            ...(shared.status === "ok" ? shared : { ...shared, since: shared.since.toISOString() }),
+          },
+        ],
+      };
     },
   );
   app.get(
