@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { existsSync, openAsBlob, readdirSync, readFileSync } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -24,8 +24,8 @@ export async function testSnapshotFile(): Promise<string> {
   const path = join(tmpdir(), `mosaic-test-database-${snapshotKey()}.tar`);
   if (existsSync(path)) return path;
   const snapshot = await makePgliteSnapshot();
-  // Renamed into place whole: test processes start together, and a reader must never see half a file.
-  const unfinished = `${path}.${process.pid}`;
+  // Renamed into place whole: test files start together, some in one process, and a reader must never see half a file.
+  const unfinished = `${path}.${randomUUID()}`;
   try {
     await writeFile(unfinished, snapshot.stream());
     await rename(unfinished, path);

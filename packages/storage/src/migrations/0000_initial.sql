@@ -1,3 +1,4 @@
+CREATE TYPE "public"."audit_side" AS ENUM('serving', 'querying');--> statement-breakpoint
 CREATE TYPE "public"."grant_status" AS ENUM('pending', 'active', 'suspended', 'revoked', 'expired');--> statement-breakpoint
 CREATE TYPE "public"."peer_state" AS ENUM('pending', 'active', 'degraded', 'revoked', 'expired');--> statement-breakpoint
 CREATE TYPE "public"."task_status" AS ENUM('open', 'in_progress', 'done', 'cancelled');--> statement-breakpoint
@@ -66,14 +67,33 @@ CREATE TABLE "credentials" (
 	CONSTRAINT "credentials_has_a_space" CHECK (space_id is not null)
 );
 --> statement-breakpoint
+CREATE TABLE "federation_audit_log" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"at" timestamp (3) with time zone NOT NULL,
+	"side" "audit_side" NOT NULL,
+	"event" text NOT NULL,
+	"outcome" text NOT NULL,
+	"reason" text,
+	"grant_id" uuid,
+	"peer_id" uuid,
+	"subject_user_id" uuid,
+	"actor_user_id" uuid,
+	"serial" text,
+	"request_id" text,
+	"details" jsonb DEFAULT '{}'::jsonb NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "federation_certificates" (
 	"serial" text PRIMARY KEY NOT NULL,
 	"grant_id" uuid NOT NULL,
 	"generation" integer NOT NULL,
 	"spki" text NOT NULL,
 	"pem" text NOT NULL,
+	"chain_pem" text[] DEFAULT '{}' NOT NULL,
 	"not_after" timestamp (3) with time zone NOT NULL,
 	"issued_at" timestamp (3) with time zone NOT NULL,
+	"confirmed_at" timestamp (3) with time zone,
+	"superseded_at" timestamp (3) with time zone,
 	"revoked_at" timestamp (3) with time zone
 );
 --> statement-breakpoint
@@ -87,6 +107,14 @@ CREATE TABLE "federation_enrollment_tokens" (
 	"created_at" timestamp (3) with time zone NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "federation_grant_scopes" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"grant_id" uuid NOT NULL,
+	"scope" jsonb NOT NULL,
+	"changed_by" uuid NOT NULL,
+	"changed_at" timestamp (3) with time zone NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "federation_grants" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"name" text NOT NULL,
@@ -96,8 +124,13 @@ CREATE TABLE "federation_grants" (
 	"created_by" uuid NOT NULL,
 	"created_at" timestamp (3) with time zone NOT NULL,
 	"activated_at" timestamp (3) with time zone,
+	"suspended_at" timestamp (3) with time zone,
+	"suspended_reason" text,
 	"revoked_at" timestamp (3) with time zone,
-	"expires_at" timestamp (3) with time zone
+	"expires_at" timestamp (3) with time zone,
+	"generation" integer DEFAULT 0 NOT NULL,
+	"generation_spki" text,
+	"late_renewals" integer DEFAULT 0 NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "federation_peers" (
@@ -111,11 +144,39 @@ CREATE TABLE "federation_peers" (
 	"ca_fingerprint" text NOT NULL,
 	"root_pem" text,
 	"certificate_pem" text,
+	"chain_pem" text[] DEFAULT '{}' NOT NULL,
 	"sealed_key" text NOT NULL,
+	"sealed_next_key" text,
+	"previous_certificate_pem" text,
+	"previous_chain_pem" text[] DEFAULT '{}' NOT NULL,
+	"sealed_previous_key" text,
+	"previous_not_after" timestamp (3) with time zone,
+	"generation" integer DEFAULT 0 NOT NULL,
 	"remote_grant_id" uuid,
 	"not_after" timestamp (3) with time zone,
+	"renew_at" timestamp (3) with time zone,
+	"renew_attempts" integer DEFAULT 0 NOT NULL,
+	"renew_error" text,
+	"degraded_at" timestamp (3) with time zone,
+	"crl_url" text,
+	"crl_number" text,
+	"last_success_at" timestamp (3) with time zone,
+	"last_failure_at" timestamp (3) with time zone,
+	"last_failure" text,
 	"created_at" timestamp (3) with time zone NOT NULL,
 	"updated_at" timestamp (3) with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "federation_revocations" (
+	"serial" text PRIMARY KEY NOT NULL,
+	"grant_id" uuid NOT NULL,
+	"reason" text NOT NULL,
+	"not_after" timestamp (3) with time zone NOT NULL,
+	"revoked_at" timestamp (3) with time zone NOT NULL,
+	"told_at" timestamp (3) with time zone,
+	"attempts" integer DEFAULT 0 NOT NULL,
+	"next_attempt_at" timestamp (3) with time zone,
+	"last_error" text
 );
 --> statement-breakpoint
 CREATE TABLE "idempotency_keys" (
@@ -227,6 +288,7 @@ ALTER TABLE "credentials" ADD CONSTRAINT "credentials_owner_id_users_id_fk" FORE
 ALTER TABLE "credentials" ADD CONSTRAINT "credentials_team_id_teams_id_fk" FOREIGN KEY ("team_id") REFERENCES "public"."teams"("id") ON DELETE restrict ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "federation_certificates" ADD CONSTRAINT "federation_certificates_grant_id_federation_grants_id_fk" FOREIGN KEY ("grant_id") REFERENCES "public"."federation_grants"("id") ON DELETE restrict ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "federation_enrollment_tokens" ADD CONSTRAINT "federation_enrollment_tokens_grant_id_federation_grants_id_fk" FOREIGN KEY ("grant_id") REFERENCES "public"."federation_grants"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "federation_grant_scopes" ADD CONSTRAINT "federation_grant_scopes_grant_id_federation_grants_id_fk" FOREIGN KEY ("grant_id") REFERENCES "public"."federation_grants"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "federation_peers" ADD CONSTRAINT "federation_peers_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "public"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "idempotency_keys" ADD CONSTRAINT "idempotency_keys_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "public"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "memories" ADD CONSTRAINT "memories_owner_id_users_id_fk" FOREIGN KEY ("owner_id") REFERENCES "public"."users"("id") ON DELETE set null ON UPDATE no action;--> statement-breakpoint
@@ -244,13 +306,18 @@ CREATE INDEX "api_keys_reference" ON "api_keys" USING btree ("reference_id");-->
 CREATE INDEX "credentials_space_id_id" ON "credentials" USING btree ("space_id","id");--> statement-breakpoint
 CREATE INDEX "credentials_space_id_updated_at_id" ON "credentials" USING btree ("space_id","updated_at","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "credentials_space_id_key_unique" ON "credentials" USING btree ("space_id","key");--> statement-breakpoint
+CREATE INDEX "federation_audit_log_at" ON "federation_audit_log" USING btree ("at" DESC NULLS FIRST,"id" DESC NULLS FIRST);--> statement-breakpoint
+CREATE INDEX "federation_audit_log_grant" ON "federation_audit_log" USING btree ("grant_id","id" DESC NULLS FIRST);--> statement-breakpoint
 CREATE INDEX "federation_certificates_grant" ON "federation_certificates" USING btree ("grant_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "federation_certificates_spki_unique" ON "federation_certificates" USING btree ("spki");--> statement-breakpoint
 CREATE UNIQUE INDEX "federation_enrollment_tokens_hash_unique" ON "federation_enrollment_tokens" USING btree ("token_hash");--> statement-breakpoint
 CREATE INDEX "federation_enrollment_tokens_grant" ON "federation_enrollment_tokens" USING btree ("grant_id");--> statement-breakpoint
+CREATE INDEX "federation_grant_scopes_grant" ON "federation_grant_scopes" USING btree ("grant_id","id");--> statement-breakpoint
 CREATE INDEX "federation_grants_subject" ON "federation_grants" USING btree ("subject_user_id","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "federation_peers_user_name_unique" ON "federation_peers" USING btree ("user_id","name");--> statement-breakpoint
 CREATE UNIQUE INDEX "federation_peers_user_token_unique" ON "federation_peers" USING btree ("user_id","token_hash");--> statement-breakpoint
+CREATE INDEX "federation_peers_renew_at" ON "federation_peers" USING btree ("renew_at");--> statement-breakpoint
+CREATE INDEX "federation_revocations_told_at" ON "federation_revocations" USING btree ("told_at","next_attempt_at");--> statement-breakpoint
 CREATE INDEX "idempotency_keys_created_at" ON "idempotency_keys" USING btree ("created_at");--> statement-breakpoint
 CREATE INDEX "memories_space_id_id" ON "memories" USING btree ("space_id","id");--> statement-breakpoint
 CREATE INDEX "memories_space_id_updated_at_id" ON "memories" USING btree ("space_id","updated_at","id");--> statement-breakpoint

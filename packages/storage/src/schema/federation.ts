@@ -5,6 +5,7 @@ const instant = (name: string) => timestamp(name, { withTimezone: true, precisio
 
 export const grantStatus = pgEnum("grant_status", ["pending", "active", "suspended", "revoked", "expired"]);
 export const peerState = pgEnum("peer_state", ["pending", "active", "degraded", "revoked", "expired"]);
+export const auditSide = pgEnum("audit_side", ["serving", "querying"]);
 export const tokenStatus = pgEnum("enrollment_token_status", ["open", "claimed", "consumed", "expired", "void"]);
 
 /** The embedded CA: its root certificate, and its key sealed. At most one row. */
@@ -27,10 +28,34 @@ export const federationGrants = pgTable(
     createdBy: uuid("created_by").notNull(),
     createdAt: instant("created_at").notNull(),
     activatedAt: instant("activated_at"),
+    suspendedAt: instant("suspended_at"),
+    /** Why, where it was not a person: `cloned_key`. */
+    suspendedReason: text("suspended_reason"),
     revokedAt: instant("revoked_at"),
     expiresAt: instant("expires_at"),
+    /** The generation of certificate last claimed; 0: none was. */
+    generation: integer().notNull().default(0),
+    /** SHA-256 of the public key that generation was claimed for. */
+    generationSpki: text("generation_spki"),
+    /** Renewals in a row that were asked for with a certificate that had ended. */
+    lateRenewals: integer("late_renewals").notNull().default(0),
   },
   (table) => [index("federation_grants_subject").on(table.subjectUserId, table.id)],
+);
+
+/** Every scope a grant had, the first one included. Append-only. */
+export const federationGrantScopes = pgTable(
+  "federation_grant_scopes",
+  {
+    id: uuid().primaryKey(),
+    grantId: uuid("grant_id")
+      .notNull()
+      .references(() => federationGrants.id, { onDelete: "cascade" }),
+    scope: jsonb().$type<unknown>().notNull(),
+    changedBy: uuid("changed_by").notNull(),
+    changedAt: instant("changed_at").notNull(),
+  },
+  (table) => [index("federation_grant_scopes_grant").on(table.grantId, table.id)],
 );
 
 /** Single-use enrollment tokens, stored hashed. `claimed_spki`: the SHA-256 of the one public key that may finish. */
@@ -53,7 +78,10 @@ export const federationEnrollmentTokens = pgTable(
   ],
 );
 
-/** Every client certificate ever issued; append-only but for `revoked_at`. `serial`: lower-case hex without leading zeros. */
+/**
+ * Every client certificate ever issued; append-only but for what became of it. `serial`: lower-case hex without leading zeros.
+ * Confirmed by its first use, after which the ones before it are superseded.
+ */
 export const federationCertificates = pgTable(
   "federation_certificates",
   {
@@ -64,13 +92,63 @@ export const federationCertificates = pgTable(
     generation: integer().notNull(),
     spki: text().notNull(),
     pem: text().notNull(),
+    /** The certificates between it and the root, PEM, nearest first. */
+    chainPem: text("chain_pem").array().notNull().default([]),
     notAfter: instant("not_after").notNull(),
     issuedAt: instant("issued_at").notNull(),
+    confirmedAt: instant("confirmed_at"),
+    supersededAt: instant("superseded_at"),
     revokedAt: instant("revoked_at"),
   },
   (table) => [
     index("federation_certificates_grant").on(table.grantId),
     uniqueIndex("federation_certificates_spki_unique").on(table.spki),
+  ],
+);
+
+/** What the CA is to be told of revoked certificates, until it has been: an outbox that bears the CA being down. */
+export const federationRevocations = pgTable(
+  "federation_revocations",
+  {
+    serial: text().primaryKey(),
+    grantId: uuid("grant_id").notNull(),
+    /** As RFC 5280 5.3.1 names it, e.g. `cessationOfOperation`. */
+    reason: text().notNull(),
+    notAfter: instant("not_after").notNull(),
+    revokedAt: instant("revoked_at").notNull(),
+    /** When the CA took it; null: not yet. */
+    toldAt: instant("told_at"),
+    attempts: integer().notNull().default(0),
+    nextAttemptAt: instant("next_attempt_at"),
+    lastError: text("last_error"),
+  },
+  (table) => [index("federation_revocations_told_at").on(table.toldAt, table.nextAttemptAt)],
+);
+
+/** What happened between gateways, on either side. Append-only. */
+export const federationAuditLog = pgTable(
+  "federation_audit_log",
+  {
+    id: uuid().primaryKey(),
+    at: instant("at").notNull(),
+    side: auditSide().notNull(),
+    /** E.g. `enrollment`, `renewal`, `grant.revoked`. */
+    event: text().notNull(),
+    /** `ok`, or the code of the refusal. */
+    outcome: text().notNull(),
+    reason: text(),
+    grantId: uuid("grant_id"),
+    peerId: uuid("peer_id"),
+    subjectUserId: uuid("subject_user_id"),
+    /** Who did it; null: the gateway itself, or somebody unknown. */
+    actorUserId: uuid("actor_user_id"),
+    serial: text(),
+    requestId: text("request_id"),
+    details: jsonb().$type<Record<string, unknown>>().notNull().default({}),
+  },
+  (table) => [
+    index("federation_audit_log_at").on(table.at.desc().nullsFirst(), table.id.desc().nullsFirst()),
+    index("federation_audit_log_grant").on(table.grantId, table.id.desc().nullsFirst()),
   ],
 );
 
@@ -91,15 +169,37 @@ export const federationPeers = pgTable(
     endpoint: text(),
     caFingerprint: text("ca_fingerprint").notNull(),
     rootPem: text("root_pem"),
+    /** Key and certificate in use. The key that is asked for next, sealed before it is asked for; the pair before, while it is good. */
     certificatePem: text("certificate_pem"),
+    chainPem: text("chain_pem").array().notNull().default([]),
     sealedKey: text("sealed_key").notNull(),
+    sealedNextKey: text("sealed_next_key"),
+    previousCertificatePem: text("previous_certificate_pem"),
+    previousChainPem: text("previous_chain_pem").array().notNull().default([]),
+    sealedPreviousKey: text("sealed_previous_key"),
+    previousNotAfter: instant("previous_not_after"),
+    generation: integer().notNull().default(0),
     remoteGrantId: uuid("remote_grant_id"),
     notAfter: instant("not_after"),
+    /** The moment within the serving side's window at which this one renews; after a failure, the next attempt. */
+    renewAt: instant("renew_at"),
+    renewAttempts: integer("renew_attempts").notNull().default(0),
+    /** Code of the last renewal's failure; null: it worked. */
+    renewError: text("renew_error"),
+    degradedAt: instant("degraded_at"),
+    /** Where the serving side publishes its CRL. */
+    crlUrl: text("crl_url"),
+    /** The newest CRL seen, so that an older one proves nothing. Decimal. */
+    crlNumber: text("crl_number"),
+    lastSuccessAt: instant("last_success_at"),
+    lastFailureAt: instant("last_failure_at"),
+    lastFailure: text("last_failure"),
     createdAt: instant("created_at").notNull(),
     updatedAt: instant("updated_at").notNull(),
   },
   (table) => [
     uniqueIndex("federation_peers_user_name_unique").on(table.userId, table.name),
     uniqueIndex("federation_peers_user_token_unique").on(table.userId, table.tokenHash),
+    index("federation_peers_renew_at").on(table.renewAt),
   ],
 );

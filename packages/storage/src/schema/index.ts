@@ -1,10 +1,14 @@
 export { accounts, apiKeys, sessions, users, verifications } from "./auth.ts";
 export {
+  auditSide,
   certificateAuthorities,
+  federationAuditLog,
   federationCertificates,
   federationEnrollmentTokens,
   federationGrants,
+  federationGrantScopes,
   federationPeers,
+  federationRevocations,
   grantStatus,
   peerState,
   tokenStatus,
