@@ -4,38 +4,44 @@ import type { GatewayTarget } from "../gateway-target.ts";
 import type { Host } from "../host.ts";
 import { cliProblem } from "../problems.ts";
 import type { Me } from "../sign-in.ts";
+import { bounded, LIMIT_MS } from "./bounded.ts";
 import { type Check, faulty, ok, skipped, warning } from "./check.ts";
 
 /** The version of the REST API this command speaks. */
 const API_VERSION = "1";
 const WORST_SKEW_MS = 60_000;
 
-/** Looks at a gateway from outside: does it answer, can it serve, is it ours, do the clocks agree, who is signed in. */
+/** Whether a gateway answers at all, and what time it has. */
+export async function checkListener(host: Host, gateway: Gateway): Promise<readonly Check[]> {
+  return await bounded(host, "listener", async () => {
+    try {
+      const { headers } = await gateway.call("GET", "/healthz", { timeoutMs: LIMIT_MS });
+      return [ok("listener", `${gateway.url} answers`), clockCheck(host, headers["date"])];
+    } catch (error) {
+      return [withoutDoctor(faulty("listener", error))];
+    }
+  });
+}
+
+/** Looks at a gateway that answers from outside: can it serve, is it ours, who is signed in. */
 export async function checkGateway(host: Host, gateway: Gateway, target: GatewayTarget): Promise<readonly Check[]> {
-  const listener = await timed(host, async () => await checkListener(host, gateway));
-  const [reached] = listener;
-  if (reached?.status === "fault") return listener;
-  return [
-    ...listener,
-    ...(await timed(host, async () => [await checkReadiness(gateway)])),
-    ...(await timed(host, async () => [await checkVersion(gateway)])),
-    ...(await timed(host, async () => [await checkSignIn(gateway, target)])),
-  ];
+  const checks = await Promise.all([
+    bounded(host, "readiness", async () => [await checkReadiness(gateway)]),
+    bounded(host, "version", async () => [await checkVersion(gateway)]),
+    bounded(host, "sign-in", async () => [await checkSignIn(gateway, target)]),
+  ]);
+  return checks.flat();
 }
 
-async function timed(host: Host, work: () => Promise<readonly Check[]>): Promise<readonly Check[]> {
-  const started = host.clock.now().getTime();
-  const checks = await work();
-  const tookMs = host.clock.now().getTime() - started;
-  return checks.map((check) => ({ ...check, took_ms: tookMs }));
-}
-
-async function checkListener(host: Host, gateway: Gateway): Promise<readonly Check[]> {
-  try {
-    const { headers } = await gateway.call("GET", "/healthz");
-    return [ok("listener", `${gateway.url} answers`), clockCheck(host, headers["date"])];
-  } catch (error) {
-    return [faulty("listener", error)];
+/** Whoever reads this runs the doctor already. */
+function withoutDoctor(check: Check): Check {
+  switch (check.code) {
+    case "gateway_unreachable":
+      return { ...check, remedy: "Start it with `mosaic start`, or give its address with --url." };
+    case "gateway_timeout":
+      return { ...check, remedy: "Look at the gateway's log and at how busy its machine is, then try again." };
+    default:
+      return check;
   }
 }
 
@@ -46,26 +52,39 @@ function clockCheck(host: Host, date: string | string[] | undefined): Check {
   const skew = Math.abs(there - host.clock.now().getTime());
   // The header has whole seconds.
   if (skew <= WORST_SKEW_MS) return ok("clock", "the gateway's and this machine's agree");
-  return warning(
-    "clock",
-    "clock_skew",
-    `The gateway's clock and this machine's are ${Math.round(skew / 1000)} s apart.`,
-    "Set both clocks right (NTP): certificates are judged by them.",
-  );
+  const seconds = Math.round(skew / 1000);
+  return warning("clock", "clock_skew", `The gateway's clock and this machine's are ${seconds} s apart.`);
+}
+
+/** What `/readyz` answers. */
+interface Readiness {
+  readonly services?: readonly {
+    readonly service: string;
+    readonly status: string;
+    readonly since?: string;
+    readonly cause?: string;
+  }[];
 }
 
 async function checkReadiness(gateway: Gateway): Promise<Check> {
+  const name = "readiness";
   try {
-    await gateway.call("GET", "/readyz");
-    return ok("readiness", "it can serve: its database answers");
+    const { body } = await gateway.call<Readiness>("GET", "/readyz", { timeoutMs: LIMIT_MS });
+    const lacking = body.services?.find(({ status }) => status !== "ok");
+    if (lacking === undefined) return ok(name, "it can serve: its database answers");
+    const { service, since, cause = "no cause told" } = lacking;
+    const when = since === undefined ? "" : ` since ${since}`;
+    return warning(name, "coordination_degraded", `The gateway's ${service} does not work${when}: ${cause}.`);
   } catch (error) {
-    return faulty("readiness", error);
+    return faulty(name, error);
   }
 }
 
 async function checkVersion(gateway: Gateway): Promise<Check> {
   try {
-    const { body } = await gateway.call<{ info?: { title?: string; version?: string } }>("GET", "/openapi.json");
+    const { body } = await gateway.call<{ info?: { title?: string; version?: string } }>("GET", "/openapi.json", {
+      timeoutMs: LIMIT_MS,
+    });
     const { title, version } = body.info ?? {};
     if (title !== "Mosaic gateway")
       throw cliProblem("answer_unreadable", { detail: `${gateway.url} is not a Mosaic gateway.` });
@@ -74,7 +93,6 @@ async function checkVersion(gateway: Gateway): Promise<Check> {
       "version",
       "version_differs",
       `The gateway speaks API version ${version ?? "?"}, this command ${API_VERSION}.`,
-      "Update the older of the two.",
     );
   } catch (error) {
     return faulty("version", error);
@@ -84,7 +102,7 @@ async function checkVersion(gateway: Gateway): Promise<Check> {
 async function checkSignIn(gateway: Gateway, target: GatewayTarget): Promise<Check> {
   if (target.apiKey === undefined) return skipped("sign-in", "there is no API key; `mosaic login` makes one");
   try {
-    const { body } = await gateway.call<Me>("GET", "/api/v1/me");
+    const { body } = await gateway.call<Me>("GET", "/api/v1/me", { timeoutMs: LIMIT_MS });
     return ok("sign-in", `${body.name} <${body.email}>, ${body.role}`);
   } catch (error) {
     const check = faulty("sign-in", error);

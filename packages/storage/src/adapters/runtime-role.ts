@@ -1,9 +1,16 @@
+import { getTableName, is } from "drizzle-orm";
+import { PgTable } from "drizzle-orm/pg-core";
 import { problem } from "../problems.ts";
+import * as schema from "../schema/index.ts";
 import { withOneConnection } from "./one-connection.ts";
 import type { PostgresOptions } from "./postgres-connection.ts";
 
+const TABLES: readonly string[] = Object.values(schema).flatMap((each) =>
+  is(each, PgTable) ? [getTableName(each)] : [],
+);
+
 /**
- * Where another role has migrated: that the one a gateway runs as can connect, and read every table. Found here it stops
+ * Where another role has migrated: that the one a gateway runs as can connect, and read every table of ours. Found here it stops
  * the start; found later, each request would fail by itself.
  *
  * @throws Problem database_unreachable, database_forbidden
@@ -12,8 +19,9 @@ export function checkRuntimeRole(options: PostgresOptions): Promise<void> {
   return withOneConnection(options, "runtime", async (client) => {
     const { rows } = await client.query<{ name: string }>(
       `select relname as name from pg_class
-       where relkind in ('r', 'p') and relnamespace = 'public'::regnamespace and not has_table_privilege(oid, 'SELECT')
+       where relname = any($1) and relnamespace = 'public'::regnamespace and not has_table_privilege(oid, 'SELECT')
        order by relname limit 3`,
+      [TABLES],
     );
     if (rows.length === 0) return;
     throw problem("database_forbidden", {
