@@ -4,6 +4,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["tests/kep/**/*.test.ts"],
+    // migrate-tier moves the data to PostgreSQL.
+    globalSetup: ["tests/federated/services.ts"],
     pool: "forks",
     testTimeout: 30_000,
     hookTimeout: 180_000,

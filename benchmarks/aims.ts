@@ -1,13 +1,19 @@
 import type { BootFigures } from "./boot.ts";
 import type { LoadFigures } from "./figures.ts";
+import type { MigrationFigures } from "./migration.ts";
 import type { Aim } from "./report.ts";
 
 const SERVING_THROUGHPUT = 0.4;
 const BLENDED_P50 = 3;
 const WARM_BOOT_MS = 2000;
+const MIGRATION = 0.3;
 
 /** Holds the figures beside what is asked of them. */
-export function aimsOf(load: readonly LoadFigures[], boots: readonly BootFigures[]): Aim[] {
+export function aimsOf(
+  load: readonly LoadFigures[],
+  boots: readonly BootFigures[],
+  migration: MigrationFigures | undefined,
+): Aim[] {
   const aims: Aim[] = [];
   for (const { name, connections, ratio } of load) {
     if (name.startsWith("serving side") && connections === 10) {
@@ -34,6 +40,14 @@ export function aimsOf(load: readonly LoadFigures[], boots: readonly BootFigures
       aim: `<= ${WARM_BOOT_MS} ms`,
       measured: `${warmMs.toFixed(0)} ms`,
       reached: warmMs <= WARM_BOOT_MS,
+    });
+  }
+  if (migration !== undefined) {
+    aims.push({
+      name: "migrate-tier, rows/s",
+      aim: `>= ${MIGRATION} of a plain COPY`,
+      measured: migration.ratio.toFixed(2),
+      reached: migration.ratio >= MIGRATION,
     });
   }
   return aims;

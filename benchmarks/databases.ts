@@ -12,7 +12,8 @@ export async function openPlace(place: DatabasePlace): Promise<Store> {
   return await openPostgres(addressOf(place.url));
 }
 
-function addressOf(text: string): PostgresAddress {
+/** A URL taken apart as the gateway's own options are. */
+export function addressOf(text: string): PostgresAddress {
   const url = new URL(text);
   return {
     host: url.hostname,

@@ -15,6 +15,8 @@ export interface BenchOptions {
   readonly connections: readonly number[];
   /** Tasks in the serving gateway's database. */
   readonly tasks: number;
+  /** Tasks that `mosaic storage migrate-tier` copies; on PostgreSQL only, which it copies to. */
+  readonly migratedTasks: number;
   /** A PostgreSQL server on which databases may be made and dropped. Absent: PGlite. */
   readonly databaseUrl: string | undefined;
 }
@@ -28,6 +30,7 @@ export const USAGE = `npm run bench -- [options]
   --connections <n,n>         default 1,10
   --boots <n>                 starts of each kind of gateway (default 5)
   --tasks <n>                 tasks in the serving gateway (default 4000)
+  --migrated-tasks <n>        tasks that migrate-tier copies, with PostgreSQL (default 50000)
   --postgres                  on the PostgreSQL of MOSAIC_TEST_DATABASE_URL in place of PGlite
   --database-url-file <file>  on the PostgreSQL whose URL is in the file
 `;
@@ -51,6 +54,7 @@ export function readOptions(args: readonly string[], environment: NodeJS.Process
       connections: { type: "string" },
       boots: { type: "string" },
       tasks: { type: "string" },
+      "migrated-tasks": { type: "string" },
       postgres: { type: "boolean" },
       "database-url-file": { type: "string" },
     },
@@ -72,6 +76,7 @@ export function readOptions(args: readonly string[], environment: NodeJS.Process
       .split(",")
       .map((text) => positive(text, 0, "connections")),
     tasks: positive(values.tasks, quick ? 600 : 4000, "tasks"),
+    migratedTasks: positive(values["migrated-tasks"], quick ? 5_000 : 50_000, "migrated-tasks"),
     databaseUrl,
   };
 }

@@ -1,5 +1,6 @@
 import type { BootFigures } from "./boot.ts";
 import type { LoadFigures } from "./figures.ts";
+import type { MigrationFigures } from "./migration.ts";
 
 /** Everything one run measured; what `--json` prints. */
 export interface Report {
@@ -18,6 +19,8 @@ export interface Report {
     readonly idle: number | null;
     readonly afterLoad: number | null;
   }[];
+  /** Only with PostgreSQL. */
+  readonly migration?: MigrationFigures;
   readonly aims: readonly Aim[];
 }
 
@@ -60,6 +63,22 @@ function loadTable(figures: readonly LoadFigures[]): string {
   return table([header, ...rows]);
 }
 
+function migrationTable({
+  rows,
+  bytes,
+  floorRowsPerSecond,
+  rowsPerSecond,
+  ratio,
+  growthBytes,
+}: MigrationFigures): string {
+  const size = `${rows} rows, ${megabytes(bytes)} of COPY text`;
+  return table([
+    ["", "rows/s", "/ floor", "memory grew by"],
+    [`floor: COPY FROM STDIN (${size})`, floorRowsPerSecond.toFixed(0), "1", ""],
+    ["embedded to PostgreSQL, compared", rowsPerSecond.toFixed(0), ratio.toFixed(2), megabytes(growthBytes)],
+  ]);
+}
+
 /** What is printed for people. */
 export function reportText(report: Report): string {
   const { node, engine, rounds, roundMs, rowsPerList, bytesPerList, load, boots, memory, aims } = report;
@@ -83,6 +102,7 @@ export function reportText(report: Report): string {
   }
   const memoryRows = memory.map(({ process, idle, afterLoad }) => [process, megabytes(idle), megabytes(afterLoad)]);
   sections.push(`\nResident memory\n${table([["", "idle", "after load"], ...memoryRows])}`);
+  if (report.migration !== undefined) sections.push(`\nmigrate-tier\n${migrationTable(report.migration)}`);
   const aimRows = aims.map((aim) => [aim.name, aim.aim, aim.measured, aim.reached ? "reached" : "missed"]);
   sections.push(`\nAims\n${table([["", "aim", "measured", ""], ...aimRows])}`);
   return `${sections.join("\n")}\n`;

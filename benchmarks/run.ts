@@ -8,6 +8,7 @@ import { figuresOf, type LoadFigures, type Pair } from "./figures.ts";
 import { launchedFrom } from "./gateway.ts";
 import { askOnce, runRound } from "./load.ts";
 import { type BenchOptions, readOptions, USAGE } from "./options.ts";
+import { measureMigration } from "./migration.ts";
 import { FLOOR, type Report, reportText } from "./report.ts";
 import { LIMIT, setStage, type Stage } from "./stage.ts";
 
@@ -50,6 +51,9 @@ async function measure(folder: string, options: BenchOptions): Promise<Report> {
     say(`boots: ${tier}`);
     boots.push(await measureBoots(folder, tier, times));
   }
+  if (databaseUrl !== undefined) say(`migrate-tier: ${options.migratedTasks} tasks`);
+  const migration =
+    databaseUrl === undefined ? undefined : await measureMigration(folder, databaseUrl, options.migratedTasks, rounds);
   say(`seeding ${options.tasks} tasks`);
   const stage = await setStage(folder, options);
   try {
@@ -73,7 +77,8 @@ async function measure(folder: string, options: BenchOptions): Promise<Report> {
         idle: idle[index] ?? null,
         afterLoad: afterLoad[index] ?? null,
       })),
-      aims: aimsOf(load, boots),
+      ...(migration === undefined ? {} : { migration }),
+      aims: aimsOf(load, boots, migration),
     };
   } finally {
     await stage.stop();

@@ -129,6 +129,12 @@ export const commandGroups: readonly CommandGroup[] = [
     load: async () => await import("./commands/config.ts"),
   },
   {
+    name: "storage",
+    summary: "Move a gateway's data to PostgreSQL: storage migrate-tier",
+    heading: "Gateways",
+    load: async () => await import("./commands/storage.ts"),
+  },
+  {
     name: "completion",
     summary: "Print the shell's completion script: bash, zsh, fish",
     heading: "The command itself",

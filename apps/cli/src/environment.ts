@@ -13,12 +13,26 @@ export interface Environment {
   readonly profile: string | undefined;
   /** MOSAIC_CA_FILE: a CA certificate to trust besides the usual ones, PEM. */
   readonly caFile: string | undefined;
+  /** Where `storage migrate-tier` writes to, and the password where the URL has none. */
+  readonly target: TargetEnvironment;
   /** Where profiles are kept: `mosaic` in the XDG configuration folder. */
   readonly configDirectory: string;
   /** Whether colours are unwanted: NO_COLOR is set, or the terminal is dumb. */
   readonly plain: boolean;
   /** Every variable, for the configuration of a gateway. */
   readonly variables: Readonly<Record<string, string | undefined>>;
+}
+
+/** Each as it is, or a file that holds it. */
+export interface TargetEnvironment {
+  /** MOSAIC_TARGET_DATABASE_URL, the password included. */
+  readonly url: string | undefined;
+  /** MOSAIC_TARGET_DATABASE_URL_FILE. */
+  readonly urlFile: string | undefined;
+  /** MOSAIC_TARGET_PASSWORD. */
+  readonly password: string | undefined;
+  /** MOSAIC_TARGET_PASSWORD_FILE. */
+  readonly passwordFile: string | undefined;
 }
 
 /** The MOSAIC_* variables that are the command's own, and not settings of a gateway. */
@@ -28,6 +42,10 @@ export const OWN_VARIABLES: readonly string[] = [
   "MOSAIC_API_KEY_FILE",
   "MOSAIC_PROFILE",
   "MOSAIC_CA_FILE",
+  "MOSAIC_TARGET_DATABASE_URL",
+  "MOSAIC_TARGET_DATABASE_URL_FILE",
+  "MOSAIC_TARGET_PASSWORD",
+  "MOSAIC_TARGET_PASSWORD_FILE",
 ];
 
 /** Reads the environment. An empty variable is one that is not set. */
@@ -43,6 +61,12 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
     apiKeyFile: given("MOSAIC_API_KEY_FILE"),
     profile: given("MOSAIC_PROFILE"),
     caFile: given("MOSAIC_CA_FILE"),
+    target: {
+      url: given("MOSAIC_TARGET_DATABASE_URL"),
+      urlFile: given("MOSAIC_TARGET_DATABASE_URL_FILE"),
+      password: given("MOSAIC_TARGET_PASSWORD"),
+      passwordFile: given("MOSAIC_TARGET_PASSWORD_FILE"),
+    },
     configDirectory: join(base, "mosaic"),
     plain: given("NO_COLOR") !== undefined || given("TERM") === "dumb",
     variables,

@@ -7,6 +7,7 @@ export {
   type PgliteInMemoryOptions,
   type PgliteOptions,
 } from "./adapters/pglite.ts";
+export { appendAudit, type AuditEntry } from "./audit-log.ts";
 export { openPostgres } from "./adapters/postgres.ts";
 export type { PostgresAddress, PostgresOptions } from "./adapters/postgres-connection.ts";
 export type { VectorFindings } from "./adapters/vector-extension.ts";

@@ -101,21 +101,22 @@ export async function migrateTier(options: MigrationOptions): Promise<readonly T
     await record.prepare();
     await record.begin();
     const results: TableResult[] = [];
-    let rows = 0;
+    const at = { table: "", rows: 0 };
+    const onRows = (more: number): void => {
+      at.rows += more;
+      onProgress({ ...at });
+    };
     for (const table of plan.copied) {
       signal.throwIfAborted();
-      let sent = 0;
-      const onRows = (more: number): void => {
-        sent += more;
-        onProgress({ table: table.name, rows: rows + sent });
-      };
+      at.table = table.name;
+      const before = at.rows;
       const result = await target.transaction(async () => {
         const copied = await copyTable(table, { source, target, onRows, signal });
         await record.tableFinished(table.name, copied.inTarget);
         return copied.result;
       });
-      rows += result.rows;
-      onProgress({ table: table.name, rows });
+      at.rows = before;
+      onRows(result.rows);
       results.push(result);
     }
     const written = plan.copied.filter((_, index) => (results[index]?.copied ?? 0) > 0);

@@ -13,7 +13,7 @@ export interface MigrationConnection {
   readonly client: pg.Client;
   readonly run: Run;
   /** Runs work on the connection; a lost connection is a Problem. */
-  guard<Result>(work: Promise<Result>): Promise<Result>;
+  readonly guard: <Result>(work: Promise<Result>) => Promise<Result>;
   /** Sessions of gateways in this database. */
   gateways(): Promise<number>;
   close(): Promise<void>;

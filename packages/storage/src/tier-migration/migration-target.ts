@@ -65,7 +65,7 @@ export async function openMigrationTarget(options: MigrationTargetOptions): Prom
           throw error;
         }
       },
-      close: connection.close,
+      close: async () => await connection.close(),
     };
   } catch (error) {
     await connection.close();

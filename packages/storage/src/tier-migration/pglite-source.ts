@@ -82,7 +82,7 @@ async function* readPages(client: PGlite, run: Run, table: TablePlan): AsyncGene
     const above = after === undefined ? "" : `${key} > ${after} and `;
     const page = `select ${table.columns.join(", ")} from ${table.sql} where ${above}${key} <= ${last} order by ${key}`;
     const { blob } = await client.query(`copy (${page}) to '/dev/blob'`);
-    if (blob == null) throw new Error("COPY gave no text");
+    if (blob === undefined || blob === null) throw new Error("COPY gave no text");
     yield Buffer.from(await blob.arrayBuffer());
     after = last;
   }

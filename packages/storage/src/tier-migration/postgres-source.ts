@@ -31,7 +31,7 @@ export async function openPostgresSource(options: PostgresOptions): Promise<Migr
       count: async ({ sql }) => await countRows(run, sql),
       digest: async (table) => digestOf((await run<DigestRow>(digestSql(table)))[0]),
       read: (table) => client.query(to(`copy (select ${table.columns.join(", ")} from ${table.sql}) to stdout`)),
-      close: connection.close,
+      close: async () => await connection.close(),
     };
   } catch (error) {
     await connection.close();
