@@ -21,12 +21,12 @@ const SYMPTOMS: readonly Symptom[] = [
   {
     sign: /ECONNREFUSED/,
     cause: "connection refused",
-    remedy: "Start Valkey, or correct queue.host and queue.port: nothing listens there.",
+    remedy: "Start Valkey, or correct queue.url: nothing listens there.",
   },
   {
     sign: /ENOTFOUND|EAI_AGAIN/,
     cause: "unknown host",
-    remedy: "Correct queue.host, or check the name service: the name has no address.",
+    remedy: "Correct queue.url, or check the name service: the name has no address.",
   },
   {
     sign: CERTIFICATE,
@@ -58,7 +58,7 @@ const SYMPTOMS: readonly Symptom[] = [
   {
     sign: /READONLY/,
     cause: "read-only replica",
-    remedy: "Point queue.host at the primary: this server is a replica and can't be written to.",
+    remedy: "Point queue.url at the primary: this server is a replica and can't be written to.",
   },
   {
     sign: /LOADING/,
@@ -88,18 +88,18 @@ const SYMPTOMS: readonly Symptom[] = [
   {
     sign: /TLS refused|ERR_SSL|EPROTO|SSL routines|TLS connection was established/,
     cause: "TLS refused",
-    remedy: "Set queue.tls to what the server speaks: it doesn't take TLS at this port.",
+    remedy: "Begin queue.url with redis://, or name the port that takes TLS: it doesn't take TLS at this one.",
   },
   {
     // 21 opens a TLS alert, which is what a TLS server answers to plain text.
     sign: /TLS required|Unknown RESP type 21\b/,
     cause: "TLS required",
-    remedy: "Set queue.tls to true, or the port to one that takes plain text.",
+    remedy: "Begin queue.url with rediss://, or name a port that takes plain text.",
   },
   {
     sign: /Unknown RESP type|Protocol error|INFO names no version/,
     cause: "not a Valkey or Redis server",
-    remedy: "Correct queue.host and queue.port: what listens there speaks another protocol.",
+    remedy: "Correct queue.url: what listens there speaks another protocol.",
   },
   {
     sign: /ETIMEDOUT|timed out|Socket timeout/i,
@@ -109,7 +109,7 @@ const SYMPTOMS: readonly Symptom[] = [
   {
     sign: /EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|ENETDOWN/,
     cause: "no route to the host",
-    remedy: "Check the network between here and Valkey, and queue.host.",
+    remedy: "Check the network between here and Valkey, and queue.url.",
   },
   {
     sign: /ECONNRESET|EPIPE|Connection is closed|Connection is unstable|connection closed|Stream isn't writeable/i,
