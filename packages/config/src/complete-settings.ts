@@ -80,5 +80,9 @@ export function buildConfig(settings: ReadonlyMap<string, Entry>, variant: Varia
     section[last] = value;
   }
   if ("queue" in tree) tree["queue"] = queueOf(settings);
+  if (variant === "federated" || variant === "embedded") {
+    const authority = tree["certificateAuthority"];
+    tree["certificateAuthority"] = authority === undefined ? { kind: "embedded" } : { kind: "step-ca", ...authority };
+  }
   return completeConfig[variant](tree);
 }

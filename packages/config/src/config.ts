@@ -55,9 +55,20 @@ export interface BullmqQueueConfig {
 }
 
 /** The gateway's own authority, its key sealed in the database. */
-export interface CertificateAuthorityConfig {
+export interface EmbeddedAuthorityConfig {
   readonly kind: "embedded";
 }
+
+/** A step-ca with the provisioners of deploy/step-ca; their key and its password are in {@link Secrets}. */
+export interface StepCaConfig {
+  readonly kind: "step-ca";
+  /** `https://host[:port]`. */
+  readonly url: string;
+  /** The PEM file of its root, absolute. */
+  readonly rootFile: string;
+}
+
+export type CertificateAuthorityConfig = EmbeddedAuthorityConfig | StepCaConfig;
 
 /** The listener for peers, and what this gateway grants and waits for. */
 export interface FederationConfig {

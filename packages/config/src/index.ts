@@ -16,6 +16,7 @@ export type {
   LogLevel,
   Origin,
   StandaloneConfig,
+  StepCaConfig,
   Tier,
   TlsConfig,
 } from "./config.ts";
@@ -30,6 +31,8 @@ export {
   type DatabaseRole,
   queueAccess,
   type QueueAccess,
+  stepCaAccess,
+  type StepCaAccess,
 } from "./service-access.ts";
 export { readDatabaseUrl, type UrlReading } from "./service-url.ts";
 export { configJsonSchema, type Variant } from "./tier-schemas.ts";

@@ -91,12 +91,27 @@ function databaseFaults(settings: Settings, variant: Variant, hasMigrationPasswo
   return faults;
 }
 
+/** Three settings that make a step-ca, and of which none is of use alone. */
+const STEP_CA = ["certificateAuthority.url", "certificateAuthority.rootFile", "STEP_CA_PROVISIONER_KEY"];
+
+function authorityFaults(settings: Settings, hasKey: boolean): ConfigFault[] {
+  const isSet = (path: string): boolean => (path === "STEP_CA_PROVISIONER_KEY" ? hasKey : settings.has(path));
+  const given = STEP_CA.find(isSet);
+  if (given === undefined) return [];
+  return STEP_CA.filter((path) => !isSet(path)).map((path) => ({
+    path,
+    message: `is not set, and ${given} is`,
+    remedy: "Set both for step-ca, as deploy/step-ca/README.md has it, or neither.",
+  }));
+}
+
 /** What can only be seen of several settings together. */
 export function crossFaults(settings: Settings, variant: Variant, given: GivenSecrets): ConfigFault[] {
   const faults = [
     ...queueFaults(settings, variant, given.queuePassword !== undefined),
     ...databaseFaults(settings, variant, given.databaseMigrationPassword !== undefined),
     ...tlsFaults(settings, variant),
+    ...authorityFaults(settings, given.provisionerKey !== undefined),
   ];
   const port = settings.get("federation.port");
   if (port !== undefined && port.value !== 0 && port.value === settings.get("http.port")?.value) {

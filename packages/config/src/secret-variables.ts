@@ -69,6 +69,20 @@ export const SECRET_VARIABLES: readonly SecretVariable[] = [
     variants: ["federated"],
     description: "Valkey's password.",
   },
+  {
+    variable: "STEP_CA_PROVISIONER_KEY",
+    target: "provisionerKey",
+    leastLength: 1,
+    variants: ["federated", "embedded"],
+    description: "The private key of step-ca's provisioners: a JWK, or a JWE that the password opens.",
+  },
+  {
+    variable: "STEP_CA_PROVISIONER_PASSWORD",
+    target: "provisionerPassword",
+    leastLength: 1,
+    variants: ["federated", "embedded"],
+    description: "What opens STEP_CA_PROVISIONER_KEY, where it is encrypted.",
+  },
 ];
 
 /** A secret's text and the variable it came by. Lives only while a configuration is loaded. */

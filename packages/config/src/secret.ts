@@ -35,6 +35,9 @@ export interface GivenSecrets {
   readonly databasePassword?: Secret;
   readonly databaseMigrationPassword?: Secret;
   readonly queuePassword?: Secret;
+  /** Of step-ca's provisioners: a JWK, or a JWE that the password opens. */
+  readonly provisionerKey?: Secret;
+  readonly provisionerPassword?: Secret;
 }
 
 /** What a running gateway holds, apart from its Config. */
@@ -47,4 +50,7 @@ export interface Secrets {
   readonly databasePassword?: Secret;
   readonly databaseMigrationPassword?: Secret;
   readonly queuePassword?: Secret;
+  /** Of step-ca's provisioners: a JWK, or a JWE that the password opens. */
+  readonly provisionerKey?: Secret;
+  readonly provisionerPassword?: Secret;
 }

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { BullmqQueueConfig, DatabaseConfig } from "./config.ts";
+import type { BullmqQueueConfig, DatabaseConfig, StepCaConfig } from "./config.ts";
 import { configInvalid } from "./fault.ts";
 import type { GivenSecrets } from "./secret.ts";
 
@@ -32,6 +32,15 @@ export interface QueueAccess {
   readonly tls: boolean;
 }
 
+/** All it takes to ask step-ca for certificates. Never printed. */
+export interface StepCaAccess {
+  readonly url: string;
+  readonly rootPem: string;
+  /** The provisioners' private key: a JWK, or a JWE that the password opens. */
+  readonly provisionerKey: string;
+  readonly provisionerPassword?: string;
+}
+
 /** @throws Problem `config_invalid` where `database.caFile` can't be read */
 export async function databaseAccess(database: DatabaseConfig, secrets: GivenSecrets): Promise<DatabaseAccess> {
   const { caFile, migrationUser, host, port, name, user, tls, poolSize } = database;
@@ -39,7 +48,7 @@ export async function databaseAccess(database: DatabaseConfig, secrets: GivenSec
   return {
     ...{ host, port, name, user, tls, poolSize },
     ...(databasePassword === undefined ? {} : { password: databasePassword.reveal() }),
-    ...(caFile === undefined ? {} : { ca: await readAuthority(caFile) }),
+    ...(caFile === undefined ? {} : { ca: await readAuthority("database.caFile", caFile) }),
     ...(migrationUser === undefined
       ? {}
       : {
@@ -60,14 +69,25 @@ export function queueAccess(queue: BullmqQueueConfig, { queuePassword }: GivenSe
   };
 }
 
-async function readAuthority(path: string): Promise<string> {
-  const remedy = "Name the PEM file of the authority that signed PostgreSQL's certificate.";
-  const text = await readFile(path, "utf8").catch((error: unknown) => {
+/** @throws Problem `config_invalid` where `certificateAuthority.rootFile` can't be read */
+export async function stepCaAccess({ url, rootFile }: StepCaConfig, secrets: GivenSecrets): Promise<StepCaAccess> {
+  const { provisionerKey, provisionerPassword } = secrets;
+  return {
+    url,
+    rootPem: await readAuthority("certificateAuthority.rootFile", rootFile),
+    provisionerKey: provisionerKey?.reveal() ?? "",
+    ...(provisionerPassword === undefined ? {} : { provisionerPassword: provisionerPassword.reveal() }),
+  };
+}
+
+async function readAuthority(path: string, file: string): Promise<string> {
+  const remedy = "Name a PEM file with the authority's certificate that the gateway's user may read.";
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
     const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
-    throw configInvalid([{ path: "database.caFile", message: `can't be read (${code})`, remedy }]);
+    throw configInvalid([{ path, message: `can't be read (${code})`, remedy }]);
   });
   if (!text.includes("-----BEGIN CERTIFICATE-----")) {
-    throw configInvalid([{ path: "database.caFile", message: "holds no certificate in PEM", remedy }]);
+    throw configInvalid([{ path, message: "holds no certificate in PEM", remedy }]);
   }
   return text;
 }

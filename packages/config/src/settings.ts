@@ -45,6 +45,7 @@ const origin = (schemes: readonly string[], description: string) => {
 /** Settings that name a file or folder. A relative one starts where it was written: beside the file, or in the working directory. */
 export const PATH_SETTINGS: ReadonlySet<string> = new Set([
   "dataDirectory",
+  "certificateAuthority.rootFile",
   "database.caFile",
   "http.tls.certificateFile",
   "http.tls.keyFile",
@@ -134,7 +135,11 @@ export const queueKind = oneOf(
 );
 
 export const certificateAuthority = z.strictObject({
-  kind: oneOf(["embedded"], "Who signs certificates: embedded, this gateway itself.").default("embedded"),
+  url: origin(
+    ["https:"],
+    "The step-ca that signs certificates, set up as in deploy/step-ca. Otherwise the gateway signs them itself.",
+  ).exactOptional(),
+  rootFile: text("must be the path of a PEM file", "The root certificate of that step-ca, PEM.").exactOptional(),
 });
 
 export const federation = z.strictObject({

@@ -20,7 +20,10 @@ export type Variant = "local" | "standalone" | "federated" | "embedded";
 const common = { http: http.prefault({}), log: log.prefault({}) };
 const federated = {
   tier: z.literal("federated"),
-  certificateAuthority: certificateAuthority.prefault({}),
+  certificateAuthority: z.discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("embedded") }),
+    z.strictObject({ kind: z.literal("step-ca"), url: z.string(), rootFile: z.string() }),
+  ]),
   federation: federation.prefault({}),
   ...common,
 };

@@ -132,10 +132,19 @@ const vectors: readonly Vector[] = [
     says: /1 to 15/,
   },
   {
-    name: "another authority",
-    given: embedded({ certificateAuthority: { kind: "other" } }),
-    path: "certificateAuthority.kind",
-    says: /"embedded"/,
+    name: "a step-ca without its root",
+    given: {
+      ...embedded({ certificateAuthority: { url: "https://ca.test" } }),
+      environment: { STEP_CA_PROVISIONER_KEY: "{}" },
+    },
+    path: "certificateAuthority.rootFile",
+    says: /certificateAuthority\.url is.*neither/,
+  },
+  {
+    name: "a step-ca without its provisioner's key",
+    given: embedded({ certificateAuthority: { url: "https://ca.test", rootFile: "root.pem" } }),
+    path: "STEP_CA_PROVISIONER_KEY",
+    says: /certificateAuthority\.url is.*neither/,
   },
   {
     name: "auto TLS without an authority",

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Problem } from "@mosaicstack/foundation";
 import { expect, test } from "vitest";
 import { Secret } from "../src/secret.ts";
-import { databaseAccess, queueAccess } from "../src/service-access.ts";
+import { databaseAccess, queueAccess, stepCaAccess } from "../src/service-access.ts";
 import { emptyDirectory } from "./workplace.ts";
 
 const database = { host: "db", port: 5432, name: "mosaic", user: "mosaic", tls: "verify", poolSize: 3 } as const;
@@ -41,4 +41,17 @@ test("the queue's access joins settings and password", () => {
   const queue = { kind: "bullmq", host: "valkey", port: 6379, database: 2, username: "mosaic", tls: true } as const;
   const { kind: _kind, ...address } = queue;
   expect(queueAccess(queue, { queuePassword: new Secret("hunter2") })).toEqual({ ...address, password: "hunter2" });
+});
+
+test("step-ca's access joins its address, its root's text and the provisioner's secrets", async () => {
+  const rootFile = join(await emptyDirectory(), "root.pem");
+  const rootPem = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+  await writeFile(rootFile, rootPem);
+  const secrets = { provisionerKey: new Secret("{}"), provisionerPassword: new Secret("hunter2") };
+  expect(await stepCaAccess({ kind: "step-ca", url: "https://ca.test:9000", rootFile }, secrets)).toEqual({
+    url: "https://ca.test:9000",
+    rootPem,
+    provisionerKey: "{}",
+    provisionerPassword: "hunter2",
+  });
 });
