@@ -23,6 +23,8 @@ describe("tier federated on PostgreSQL and Valkey", () => {
 
   test("serves a whole agent's session", async () => {
     await agentSession(work.url, work.admin.key);
+    const [row] = await work.store.query<{ count: number }>("select count(*)::int from tasks", []);
+    expect(row?.count).toBeGreaterThan(5);
   });
 
   test("is ready, and says so of each service", async () => {

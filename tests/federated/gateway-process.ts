@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -51,14 +52,16 @@ export async function startGatewayProcess(options: {
   });
   let log = "";
   child.stderr.on("data", (chunk: Buffer) => (log += chunk.toString()));
-  const ended = new Promise<string>((resolve) => {
-    child.once("close", (status, signal) => resolve(`it ended with ${status ?? signal}`));
-  }).finally(() => rm(folder, { recursive: true, force: true }));
+  const ended = (async () => {
+    const [status, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
+    await rm(folder, { recursive: true, force: true });
+    return `it ended with ${status ?? signal}`;
+  })();
   const ready = await new Promise<Record<"people" | "federation" | "setup_code", string>>((resolve, reject) => {
     createInterface({ input: child.stdout }).once("line", (line) => {
       resolve((JSON.parse(line) as { ready: Record<"people" | "federation" | "setup_code", string> }).ready);
     });
-    void ended.then((reason) => reject(new Error(`${reason}:\n${log}`)));
+    ended.then((reason) => reject(new Error(`${reason}:\n${log}`)), reject);
   });
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     child.kill(signal);

@@ -20,9 +20,9 @@ const eventually = { timeout: 20_000, interval: 100 };
 test("PostgreSQL killed under load: every answer is a row or a clean 503, and it recovers without a restart", async () => {
   const { api } = gateway.admin;
   const answers: { readonly status: number; readonly code: string | undefined; readonly text: string }[] = [];
-  let stopping = false;
+  const stopping = new AbortController();
   const load = Array.from({ length: 10 }, async (_, worker) => {
-    for (let turn = 0; !stopping; turn += 1) {
+    for (let turn = 0; !stopping.signal.aborted; turn += 1) {
       const writes = worker % 2 === 0;
       const { status, json, text } = writes
         ? await api.call("POST", "/api/v1/tasks", { title: `task ${worker}.${turn}` })
@@ -39,7 +39,7 @@ test("PostgreSQL killed under load: every answer is a row or a clean 503, and it
   await services.postgresql.restart();
   await vi.waitFor(() => expect(answers.at(-1)?.status).toBeLessThan(300), eventually);
   await setTimeout(300);
-  stopping = true;
+  stopping.abort();
   await Promise.all(load);
 
   const others = answers.filter(({ status, code }) => status >= 300 && code !== "database_unavailable");

@@ -32,7 +32,7 @@ test("two processes start together on an empty database, and both serve", async 
     const answer = await request(people, "POST", "/api/v1/setup", { body: { ...claim, code } });
     return answer.api_key as string | undefined;
   });
-  const [key] = (await Promise.all(claims)).filter((each) => each !== undefined);
+  const key = (await Promise.all(claims)).find((each) => each !== undefined);
 
   for (const { people } of replicas) {
     const { id } = await request(people, "POST", "/api/v1/tasks", { key, body: { title: "a task" } });

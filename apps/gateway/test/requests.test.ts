@@ -217,7 +217,13 @@ describe("the log", () => {
 describe("health", () => {
   test("healthz, readyz and openapi.json need no credential", async () => {
     expect((await gateway.call("GET", "/healthz")).json).toEqual({ status: "ok" });
-    expect((await gateway.call("GET", "/readyz")).json).toEqual({ status: "ok" });
+    expect((await gateway.call("GET", "/readyz")).json).toEqual({
+      status: "ok",
+      services: [
+        { service: "database", status: "ok" },
+        { service: "coordination", status: "ok" },
+      ],
+    });
     expect((await gateway.call("GET", "/openapi.json")).json.openapi).toBe("3.1.0");
   });
 

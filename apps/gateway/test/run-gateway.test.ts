@@ -33,15 +33,20 @@ function run({ environment = {}, flags = {} }: RunHere = {}) {
     signal: controller.signal,
   });
   // Rejects where the start does; resolves too early for nobody.
-  const ready = Promise.race([announced, ended.then(() => Promise.reject(new Error("it ended before it was ready")))]);
+  const endedEarly = ended.then((): never => {
+    throw new Error("it ended before it was ready");
+  });
+  const ready = Promise.race([announced, endedEarly]);
   return { ended, ready, log, stop: () => controller.abort() };
 }
 
 const embedded = (): RunHere => ({ flags: { dataDirectory: join(directory, "data") } });
 const refusal = (start: RunHere): Promise<Problem> =>
   run(start).ready.then(
-    () => Promise.reject(new Error("it started")),
-    (error: Problem) => error,
+    () => {
+      throw new Error("it started");
+    },
+    (error: unknown) => error as Problem,
   );
 
 test("it serves until it is stopped, prints its code until there is an administrator, and keeps its data", async () => {

@@ -46,7 +46,12 @@ export async function databaseAccess(database: DatabaseConfig, secrets: GivenSec
   const { caFile, migrationUser, host, port, name, user, tls, poolSize } = database;
   const { databasePassword, databaseMigrationPassword } = secrets;
   return {
-    ...{ host, port, name, user, tls, poolSize },
+    host,
+    port,
+    name,
+    user,
+    tls,
+    poolSize,
     ...(databasePassword === undefined ? {} : { password: databasePassword.reveal() }),
     ...(caFile === undefined ? {} : { ca: await readAuthority("database.caFile", caFile) }),
     ...(migrationUser === undefined
@@ -63,7 +68,10 @@ export async function databaseAccess(database: DatabaseConfig, secrets: GivenSec
 export function queueAccess(queue: BullmqQueueConfig, { queuePassword }: GivenSecrets): QueueAccess {
   const { host, port, database, username, tls } = queue;
   return {
-    ...{ host, port, database, tls },
+    host,
+    port,
+    database,
+    tls,
     ...(username === undefined ? {} : { username }),
     ...(queuePassword === undefined ? {} : { password: queuePassword.reveal() }),
   };

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Problem } from "@mosaicstack/foundation";
+import type { Problem } from "@mosaicstack/foundation";
 import { expect, test } from "vitest";
 import { Secret } from "../src/secret.ts";
 import { databaseAccess, queueAccess, stepCaAccess } from "../src/service-access.ts";

@@ -31,7 +31,8 @@ export async function assertServices(config: FederatedConfig, secrets: GivenSecr
     probePostgres({ ...database, vector: true, connectTimeoutMs: PROBE_MS }),
     probeValkey(queue, { timeoutMs: PROBE_MS }),
   ]);
-  const faults = probes.flatMap((probe) => (probe.status === "rejected" ? [faultOf(probe.reason)] : []));
+  const refusals = probes.flatMap((probe): unknown[] => (probe.status === "rejected" ? [probe.reason] : []));
+  const faults = refusals.map(faultOf);
   if (faults.length === 0) return;
   const lines = faults.map(
     ({ service, host, port, cause, remedy }) => `  ${service} at ${host}:${port}: ${cause}. ${remedy}`,
@@ -39,7 +40,7 @@ export async function assertServices(config: FederatedConfig, secrets: GivenSecr
   throw gatewayProblem("services_unavailable", {
     detail: `Tier federated needs what is not available:\n${lines.join("\n")}`,
     extensions: { faults },
-    cause: new AggregateError(probes.flatMap((probe) => (probe.status === "rejected" ? [probe.reason] : []))),
+    cause: new AggregateError(refusals, "services that do not serve"),
   });
 }
 

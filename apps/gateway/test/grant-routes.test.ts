@@ -1,0 +1,177 @@
+import { newId } from "@mosaicstack/foundation";
+import { enroll, type Json, startGateway, type TestGateway, type TestUser } from "@mosaicstack/harness";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const GRANTS = "/api/v1/federation/grants";
+const OWN_TASKS = { resources: ["tasks"], include_personal: true };
+const DAY_MS = 86_400_000;
+
+let work: TestGateway;
+let home: TestGateway;
+let ada: TestUser;
+let grace: TestUser;
+let linus: TestUser;
+beforeAll(async () => {
+  [work, home] = await Promise.all([
+    startGateway({ tier: "federated", name: "work" }),
+    startGateway({ tier: "federated", name: "home" }),
+  ]);
+  [grace, linus, ada] = [await work.addUser("Grace"), await work.addUser("Linus"), await home.addUser("Ada")];
+});
+afterAll(async () => await Promise.all([work?.stop(), home?.stop()]));
+
+async function newGrant(): Promise<Json> {
+  const body = { name: "home", subject: grace.email, scope: OWN_TASKS };
+  return (await work.admin.api.json("POST", GRANTS, body)).grant;
+}
+
+test("a grant says its generation, its certificates and why it is suspended", async () => {
+  const made = await newGrant();
+  expect(made).toMatchObject({
+    status: "pending",
+    generation: 0,
+    suspended_at: null,
+    suspended_reason: null,
+    last_used_at: null,
+    certificates: [],
+  });
+  const { grant } = await enroll(ada, work, { subject: grace.email, scope: OWN_TASKS, peer: newId().slice(-12) });
+  const shown = await grace.api.json("GET", `${GRANTS}/${grant.id}`);
+  expect(shown).toMatchObject({ status: "active", generation: 1 });
+  expect(shown.certificates).toEqual([
+    {
+      serial: expect.stringMatching(/^[0-9a-f]+$/),
+      generation: 1,
+      state: "active",
+      issued_at: expect.any(String),
+      not_after: expect.any(String),
+      confirmed_at: shown.last_used_at,
+      superseded_at: null,
+      revoked_at: null,
+    },
+  ]);
+});
+
+describe("PATCH", () => {
+  test("changes the name, the end and the scope, and keeps every scope", async () => {
+    const { id } = await newGrant();
+    const expiresAt = new Date(Date.now() + DAY_MS).toISOString();
+    const wider = { resources: ["tasks", "notes"], include_teams: "all", include_personal: true };
+    const { api } = work.admin;
+    expect(await api.json("PATCH", `${GRANTS}/${id}`, { name: "renamed" })).toMatchObject({ name: "renamed" });
+    expect(await api.json("PATCH", `${GRANTS}/${id}`, { expires_at: expiresAt, scope: wider })).toMatchObject({
+      name: "renamed",
+      expires_at: expiresAt,
+      scope: wider,
+    });
+    expect(await api.json("PATCH", `${GRANTS}/${id}`, { expires_at: null })).toMatchObject({ expires_at: null });
+    const { scopes } = await grace.api.json("GET", `${GRANTS}/${id}/scopes`);
+    expect(scopes).toMatchObject([
+      { scope: wider, changed_by: work.admin.id },
+      { scope: OWN_TASKS, changed_by: work.admin.id },
+    ]);
+  });
+
+  test.each([
+    ["an end in the past", { expires_at: "2020-01-01T00:00:00Z" }, 400, "grant_input_invalid"],
+    ["a scope that names an unknown resource", { scope: { ...OWN_TASKS, resources: ["x"] } }, 400, "scope_invalid"],
+    ["a team the subject is not in", { scope: { ...OWN_TASKS, include_teams: [newId()] } }, 400, "grant_input_invalid"],
+    ["a status", { status: "active" }, 400, "invalid_input"],
+    ["another subject", { subject: "linus" }, 400, "invalid_input"],
+    ["an empty name", { name: "" }, 400, "invalid_input"],
+  ])("refuses %s", async (_name, body, status, code) => {
+    const made = await newGrant();
+    const answer = await work.admin.api.call("PATCH", `${GRANTS}/${made.id}`, body);
+    expect([answer.status, answer.json.code]).toEqual([status, code]);
+    expect(await work.admin.api.json("GET", `${GRANTS}/${made.id}`)).toEqual(made);
+  });
+});
+
+describe("suspend and resume", () => {
+  test("stop a grant and let it go on", async () => {
+    const { grant, peer } = await enroll(ada, work, {
+      subject: grace.email,
+      scope: OWN_TASKS,
+      peer: newId().slice(-12),
+    });
+    const list = async (): Promise<Json> => {
+      const page = await ada.api.json("GET", `/api/v1/tasks?source=${peer.source}`);
+      return page.sources[0].status;
+    };
+    expect(await list()).toBe("ok");
+    const suspended = await work.admin.api.json("POST", `${GRANTS}/${grant.id}/suspend`);
+    expect(suspended).toMatchObject({ status: "suspended", suspended_at: expect.any(String) as string });
+    expect(await list()).not.toBe("ok");
+    expect(await work.admin.api.json("POST", `${GRANTS}/${grant.id}/resume`)).toMatchObject({ status: "active" });
+    await expect.poll(list).toBe("ok");
+  });
+
+  test.each([
+    ["suspend", "pending"],
+    ["resume", "pending"],
+  ])("%s of a grant that is %s is refused, and says so", async (action, status) => {
+    const { id } = await newGrant();
+    const answer = await work.admin.api.call("POST", `${GRANTS}/${id}/${action}`);
+    expect([answer.status, answer.json.code, answer.json.grant_status]).toEqual([
+      409,
+      "grant_transition_refused",
+      status,
+    ]);
+  });
+});
+
+test("revoke?dry_run=true says what would happen, and changes nothing", async () => {
+  const { grant } = await enroll(ada, work, { subject: grace.email, scope: OWN_TASKS, peer: newId().slice(-12) });
+  const before = await grace.api.json("GET", `${GRANTS}/${grant.id}`);
+  const preview = await grace.api.json("POST", `${GRANTS}/${grant.id}/revoke?dry_run=true`);
+  expect(preview).toEqual({
+    dry_run: true,
+    serials: [before.certificates[0].serial],
+    open_sockets: expect.any(Number),
+    last_used_at: before.last_used_at,
+    grant: before,
+  });
+  expect(await grace.api.json("GET", `${GRANTS}/${grant.id}`)).toEqual(before);
+  const revoked = await grace.api.json("POST", `${GRANTS}/${grant.id}/revoke`);
+  expect(revoked).toMatchObject({ status: "revoked", certificates: [{ state: "revoked" }] });
+  expect(revoked).not.toHaveProperty("dry_run");
+  // Once more is the same.
+  expect(await work.admin.api.json("POST", `${GRANTS}/${grant.id}/revoke?dry_run=false`)).toEqual(revoked);
+});
+
+describe("who may", () => {
+  const forAdministrators = [
+    ["PATCH", "", { name: "renamed" }],
+    ["POST", "/suspend", undefined],
+    ["POST", "/resume", undefined],
+    ["POST", "/token", undefined],
+  ] as const;
+
+  test.each(forAdministrators)("%s %s is not for the subject", async (method, path, body) => {
+    const { id } = await newGrant();
+    expect((await grace.api.call(method, `${GRANTS}/${id}${path}`, body)).status).toBe(403);
+  });
+
+  test.each([...forAdministrators, ["POST", "/revoke", undefined], ["GET", "/scopes", undefined]] as const)(
+    "%s %s is not for somebody without a key",
+    async (method, path, body) => {
+      const { id } = await newGrant();
+      expect((await work.api().call(method, `${GRANTS}/${id}${path}`, body)).status).toBe(401);
+    },
+  );
+
+  test.each([
+    ["GET", ""],
+    ["GET", "/scopes"],
+    ["POST", "/revoke"],
+    ["POST", "/revoke?dry_run=true"],
+  ] as const)("%s %s of somebody else's grant is answered as one that is not there", async (method, path) => {
+    const { id } = await newGrant();
+    const [others, absent] = [
+      await linus.api.call(method, `${GRANTS}/${id}${path}`),
+      await linus.api.call(method, `${GRANTS}/${newId()}${path}`),
+    ];
+    expect([others.status, others.json.code]).toEqual([404, "grant_not_found"]);
+    expect({ ...others.json, request_id: "" }).toEqual({ ...absent.json, request_id: "" });
+  });
+});
