@@ -29,7 +29,8 @@ import {
   X509CertificateGenerator,
 } from "@peculiar/x509";
 import type { CertificateAuthority, IssuedCertificate, IssueRequest } from "./port.ts";
-import { serverSubjectAltName } from "./server-names.ts";
+import { createRevocationListCache, type RevokedSerials } from "./revocation-list-cache.ts";
+import { serverNames, serverSubjectAltName } from "./server-names.ts";
 
 const SUBJECT_ALT_NAME_OID = "2.5.29.17";
 const ROOT_YEARS = 10;
@@ -94,10 +95,12 @@ export async function createEmbeddedAuthority({
 
 /**
  * Opens a root made by `createEmbeddedAuthority`. It signs certificates itself: there is no intermediate.
+ *
+ * @param dependencies.revokedSerials where its CRL comes from. Without it `crl` rejects: a list that names nobody would be a lie
  * @throws Error when the key is not the root's
  */
 export async function openEmbeddedAuthority(
-  dependencies: EmbeddedAuthorityMaterial & { readonly clock: Clock },
+  dependencies: EmbeddedAuthorityMaterial & { readonly clock: Clock; readonly revokedSerials?: RevokedSerials },
 ): Promise<CertificateAuthority> {
   const { rootPem, clock } = dependencies;
   const root = new Certificate(rootPem);
@@ -113,8 +116,14 @@ export async function openEmbeddedAuthority(
     // Critical, since the subject is empty (RFC 5280 4.2.1.6).
     if (request.kind === "client")
       return new Extension(SUBJECT_ALT_NAME_OID, true, identitySubjectAltName(request.identity));
-    return serverSubjectAltName(request.dnsNames, request.ipAddresses);
+    return serverSubjectAltName(serverNames(request));
   }
+
+  const { revokedSerials } = dependencies;
+  const list =
+    revokedSerials === undefined
+      ? undefined
+      : createRevocationListCache({ issuer: { certificatePem: rootPem, privateKey }, revokedSerials, clock });
 
   return {
     rootPem,
@@ -150,6 +159,16 @@ export async function openEmbeddedAuthority(
       const certificatePem = issued.toString("pem");
       const certificate = new X509Certificate(certificatePem);
       return { certificatePem, chainPem: [], serial: serialOf(certificate), notAfter: new Date(certificate.validTo) };
+    },
+
+    // The caller's record is what revokes; there is nobody else to tell.
+    async revoke() {
+      list?.forget();
+    },
+
+    async crl() {
+      if (list === undefined) throw new Error("the certificate authority was opened without its revoked serials");
+      return await list.current();
     },
   };
 }

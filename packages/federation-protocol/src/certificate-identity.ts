@@ -11,6 +11,8 @@ export const SUBJECT_USER_ID_OID = "1.3.6.1.4.1.99999.2";
 const UTF8_STRING_TAG = 0x0c;
 /** A UUID is 36 bytes, so a well-formed value's length stands in one byte. */
 const ID_BYTES = 36;
+const MAX_VALUE_BYTES = 128;
+const CONTROL_CHARACTER = /[\u0000-\u001f\u007f]/;
 /** Several times what such a certificate, and its names, take. Strangers' are read too, and each name costs time. */
 const MAX_CERTIFICATE_BYTES = 4096;
 const MAX_NAMES_BYTES = 512;
@@ -27,14 +29,20 @@ export type IdentityReading =
 export type MalformedIdentity =
   | "larger than 4 kB"
   | "not a certificate"
-  | "no subjectAltName, or more than one"
+  | "no subjectAltName"
+  | "more than one subjectAltName"
   | "subjectAltName is larger than 512 bytes"
   | "subjectAltName is not canonical DER"
   | "subjectAltName holds a name of another kind"
-  | "grantId is missing or repeated"
-  | "subjectUserId is missing or repeated"
-  | "grantId is not a UTF8String of an id"
-  | "subjectUserId is not a UTF8String of an id";
+  | `${"grantId" | "subjectUserId"} ${UnusableValue}`;
+
+type UnusableValue =
+  | "is missing"
+  | "is repeated"
+  | "is not a UTF8String"
+  | "is longer than 128 bytes"
+  | "holds a control character"
+  | "is not an id";
 
 /** The DER value of a client certificate's subjectAltName extension. What is no id is written, and not read again. */
 export function identitySubjectAltName({ grantId, subjectUserId }: CertificateIdentity): ArrayBuffer {
@@ -44,13 +52,17 @@ export function identitySubjectAltName({ grantId, subjectUserId }: CertificateId
   return AsnConvert.serialize(new SubjectAlternativeName(names));
 }
 
-function idIn(names: readonly OtherName[], oid: string): { readonly id: string } | "repeated" | "not an id" {
+function idIn(names: readonly OtherName[], oid: string): { readonly id: string } | UnusableValue {
   const [name, ...others] = names.filter(({ typeId }) => typeId === oid);
-  if (name === undefined || others.length > 0) return "repeated";
+  if (name === undefined) return "is missing";
+  if (others.length > 0) return "is repeated";
   const value = Buffer.from(name.value);
-  if (value[0] !== UTF8_STRING_TAG || value[1] !== ID_BYTES || value.length !== ID_BYTES + 2) return "not an id";
+  if (value[0] !== UTF8_STRING_TAG) return "is not a UTF8String";
+  if (value.length > MAX_VALUE_BYTES + 3) return "is longer than 128 bytes";
   const text = value.subarray(2).toString("latin1");
-  return isId(text) ? { id: text } : "not an id";
+  if (CONTROL_CHARACTER.test(text)) return "holds a control character";
+  if (value[1] !== ID_BYTES || value.length !== ID_BYTES + 2) return "is not an id";
+  return isId(text) ? { id: text } : "is not an id";
 }
 
 /** Whether bytes are one DER SEQUENCE of 256 bytes or more and nothing after it, which the parser would forgive. */
@@ -76,7 +88,8 @@ export function readCertificateIdentity(der: Uint8Array): IdentityReading {
   }
   const extensions = certificate.tbsCertificate.extensions ?? [];
   const [extension, another] = extensions.filter(({ extnID }) => extnID === id_ce_subjectAltName);
-  if (extension === undefined || another !== undefined) return malformed("no subjectAltName, or more than one");
+  if (extension === undefined) return malformed("no subjectAltName");
+  if (another !== undefined) return malformed("more than one subjectAltName");
 
   const encoded = Buffer.from(extension.extnValue.buffer);
   if (encoded.length > MAX_NAMES_BYTES) return malformed("subjectAltName is larger than 512 bytes");
@@ -93,12 +106,14 @@ export function readCertificateIdentity(der: Uint8Array): IdentityReading {
   const otherNames = names.flatMap(({ otherName }) => (otherName === undefined ? [] : [otherName]));
   const known = otherNames.filter(({ typeId }) => typeId === GRANT_ID_OID || typeId === SUBJECT_USER_ID_OID);
   const grantId = idIn(known, GRANT_ID_OID);
-  if (grantId === "repeated") return malformed("grantId is missing or repeated");
   const subjectUserId = idIn(known, SUBJECT_USER_ID_OID);
-  if (subjectUserId === "repeated") return malformed("subjectUserId is missing or repeated");
+  // How many there are says more than what they hold, and that more than what else there is.
+  if (grantId === "is missing" || grantId === "is repeated") return malformed(`grantId ${grantId}`);
+  if (subjectUserId === "is missing" || subjectUserId === "is repeated")
+    return malformed(`subjectUserId ${subjectUserId}`);
   if (known.length !== names.length) return malformed("subjectAltName holds a name of another kind");
-  if (grantId === "not an id") return malformed("grantId is not a UTF8String of an id");
-  if (subjectUserId === "not an id") return malformed("subjectUserId is not a UTF8String of an id");
+  if (typeof grantId === "string") return malformed(`grantId ${grantId}`);
+  if (typeof subjectUserId === "string") return malformed(`subjectUserId ${subjectUserId}`);
   return { kind: "identified", grantId: grantId.id, subjectUserId: subjectUserId.id };
 }
 

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { isId } from "@mosaicstack/foundation";
 import { z } from "zod";
+import { renewalWindowSchema } from "./renewal.ts";
 import { PROTOCOL_VERSION } from "./verbs.ts";
 
 const TOKEN = /^[A-Za-z0-9_-]{43}$/;
@@ -76,9 +77,16 @@ export const enrollmentRequestSchema = z.strictObject({
 /** The certificate and all that the querying side needs to use it. */
 export const enrollmentResponseSchema = z.object({
   certificate: z.string().max(16_384),
+  /** What stands between the certificate and the root, nearest first. To be presented with it. */
+  chain: z.array(z.string().max(16_384)).max(3),
   root: z.string().max(16_384),
   /** Where the serving gateway answers peers: `https://host:port`. */
   endpoint: z.string().max(512),
+  /** Which certificate of the grant it is: each that follows, by renewal or by another invite, is one more. */
+  generation: z.int().min(1),
+  renew: renewalWindowSchema,
+  /** Where the serving gateway publishes its CRL: what a peer reads when it is refused without a word. */
+  crl_url: z.string().max(512),
   grant: z.object({
     id: z.string().refine(isId),
     name: z.string().max(200),

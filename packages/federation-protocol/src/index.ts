@@ -8,6 +8,7 @@ export type {
   Reader,
   Source,
 } from "./answers.ts";
+export { type ChainReading, followChain, splitCertificates } from "./certificate-chain.ts";
 export {
   type CertificateIdentity,
   fingerprintOf,
@@ -19,6 +20,13 @@ export {
   serialOf,
   spkiOf,
 } from "./certificate-identity.ts";
+export {
+  type InvalidRevocationList,
+  MAX_REVOCATION_LIST_BYTES,
+  readCertificateRevocationList,
+  type RevocationList,
+  type RevocationListReading,
+} from "./certificate-revocation-list.ts";
 export {
   createSigningRequest,
   KEY_ALGORITHM,
@@ -40,7 +48,13 @@ export {
   newToken,
   readInvite,
 } from "./enrollment.ts";
-export { checkIssuedCertificate, type IssuedCertificateReading } from "./issued-certificate.ts";
+export {
+  checkIssuedCertificate,
+  checkIssuedServerCertificate,
+  type IssuedCertificateReading,
+  type IssuedServerCertificateReading,
+  type ReturnedCertificate,
+} from "./issued-certificate.ts";
 export { federationProblem } from "./problems.ts";
 export { covers, MAX_ROWS, parseScope, type Scope, type ScopeJson, scopeInputSchema, scopeOf } from "./scope.ts";
 export {
@@ -74,3 +88,14 @@ export {
   verbPath,
   verbs,
 } from "./verbs.ts";
+export {
+  MOST_LATE_RENEWALS,
+  RENEWAL_GRACE_MS,
+  RENEWAL_PATH,
+  renewalRequestSchema,
+  type RenewalResponse,
+  renewalResponseSchema,
+  type RenewalWindow,
+  renewalWindow,
+  renewalWindowSchema,
+} from "./renewal.ts";

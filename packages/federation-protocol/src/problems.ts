@@ -36,6 +36,11 @@ export const federationProblem = problemTable({
     title: "The grant is not active.",
     remedy: "Ask the serving gateway's administrator to activate it.",
   },
+  grant_suspended: {
+    status: 403,
+    title: "The grant is suspended.",
+    remedy: "Ask the serving gateway's administrator, who can see why, to resume it. Asking again does not help.",
+  },
   grant_revoked: {
     status: 403,
     title: "The grant has been revoked.",
@@ -45,6 +50,16 @@ export const federationProblem = problemTable({
     status: 403,
     title: "The grant, or this certificate of it, has expired.",
     remedy: "Ask the serving gateway's administrator for a new invite.",
+  },
+  certificate_not_yet_valid: {
+    status: 403,
+    title: "By this gateway's clock the certificate is not valid yet.",
+    remedy: "Compare the clocks of both gateways; once they are right, try again.",
+  },
+  certificate_superseded: {
+    status: 403,
+    title: "A newer certificate of the grant is in use; this one no longer is.",
+    remedy: "Use the newer certificate. A gateway that has lost it needs a new invite.",
   },
   resource_not_in_scope: {
     status: 403,
@@ -61,6 +76,11 @@ export const federationProblem = problemTable({
     title: "There is no such verb.",
     remedy: "The verbs are list, get and capabilities. A newer gateway may know more: update this one.",
   },
+  grant_changed: {
+    status: 409,
+    title: "The grant was changed while its certificate was being signed; the certificate is void.",
+    remedy: "Ask again, for a new key.",
+  },
   enrollment_refused: {
     status: 410,
     title: "This invite cannot be used: it was used already, has expired, or was withdrawn.",
@@ -76,6 +96,11 @@ export const federationProblem = problemTable({
     title: "The request body must be application/json.",
     remedy: "Set `content-type: application/json`.",
   },
+  rate_limited: {
+    status: 429,
+    title: "Too many requests of this kind.",
+    remedy: "Wait as many seconds as `retry-after` says, then try again.",
+  },
   serving_failed: {
     status: 500,
     title: "The gateway failed to answer.",
@@ -85,5 +110,11 @@ export const federationProblem = problemTable({
     status: 503,
     title: "The gateway's database is not answering.",
     remedy: "Try again in a moment.",
+  },
+  authority_unavailable: {
+    status: 503,
+    title: "The gateway's certificate authority is not answering as it should.",
+    remedy:
+      "Try again later with the same key; a certificate there is stays good. The serving gateway's log has the cause.",
   },
 });

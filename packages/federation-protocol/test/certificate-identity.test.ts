@@ -49,43 +49,50 @@ describe("a certificate that names one grant and one subject", () => {
   });
 });
 
-const GRANT_VALUE = "grantId is not a UTF8String of an id";
-const SUBJECT_VALUE = "subjectUserId is not a UTF8String of an id";
-const GRANT_COUNT = "grantId is missing or repeated";
-const SUBJECT_COUNT = "subjectUserId is missing or repeated";
+const GRANT_TYPE = "grantId is not a UTF8String";
+const GRANT_LENGTH = "grantId is longer than 128 bytes";
+const GRANT_CONTROL = "grantId holds a control character";
+const GRANT_VALUE = "grantId is not an id";
+const SUBJECT_TYPE = "subjectUserId is not a UTF8String";
+const SUBJECT_CONTROL = "subjectUserId holds a control character";
+const SUBJECT_VALUE = "subjectUserId is not an id";
+const GRANT_MISSING = "grantId is missing";
+const GRANT_REPEATED = "grantId is repeated";
+const SUBJECT_MISSING = "subjectUserId is missing";
+const SUBJECT_REPEATED = "subjectUserId is repeated";
 const OTHER_KIND = "subjectAltName holds a name of another kind";
 const CANONICAL = "subjectAltName is not canonical DER";
-const EXTENSIONS = "no subjectAltName, or more than one";
+const EXTENSIONS = "more than one subjectAltName";
 const NUL = String.fromCharCode(0);
 
 const refused: readonly (readonly [what: string, forgery: Forgery, reason: string])[] = [
-  ["no subjectAltName", { names: [] }, EXTENSIONS],
+  ["no subjectAltName", { names: [] }, "no subjectAltName"],
   ["two subjectAltNames, alike", { names: [sequence(grant, subject), sequence(grant, subject)] }, EXTENSIONS],
   [
     "two subjectAltNames, a grant in one and a subject in the other",
     { names: [sequence(grant), sequence(subject)] },
     EXTENSIONS,
   ],
-  ["an empty subjectAltName", { names: [sequence()] }, GRANT_COUNT],
+  ["an empty subjectAltName", { names: [sequence()] }, GRANT_MISSING],
 
-  ["no grantId", { names: [sequence(subject)] }, GRANT_COUNT],
-  ["no subjectUserId", { names: [sequence(grant)] }, SUBJECT_COUNT],
-  ["a repeated grantId", { names: [sequence(grant, grant, subject)] }, GRANT_COUNT],
+  ["no grantId", { names: [sequence(subject)] }, GRANT_MISSING],
+  ["no subjectUserId", { names: [sequence(grant)] }, SUBJECT_MISSING],
+  ["a repeated grantId", { names: [sequence(grant, grant, subject)] }, GRANT_REPEATED],
   [
     "a second, other grantId",
     { names: [sequence(grant, subject, otherName(GRANT_ID_OID, utf8(newId())))] },
-    GRANT_COUNT,
+    GRANT_REPEATED,
   ],
-  ["a repeated subjectUserId", { names: [sequence(grant, subject, subject)] }, SUBJECT_COUNT],
+  ["a repeated subjectUserId", { names: [sequence(grant, subject, subject)] }, SUBJECT_REPEATED],
   [
     "a second, other subjectUserId",
     { names: [sequence(otherName(SUBJECT_USER_ID_OID, utf8(newId())), grant, subject)] },
-    SUBJECT_COUNT,
+    SUBJECT_REPEATED,
   ],
   [
     "a second grantId of another type",
     { names: [sequence(grant, otherName(GRANT_ID_OID, ia5(grantId)), subject)] },
-    GRANT_COUNT,
+    GRANT_REPEATED,
   ],
 
   ["an extra DNS name", { names: [sequence(grant, subject, dnsName("gateway.example"))] }, OTHER_KIND],
@@ -108,31 +115,31 @@ const refused: readonly (readonly [what: string, forgery: Forgery, reason: strin
     OTHER_KIND,
   ],
 
-  ["a grantId as IA5String", { names: grantSaying(ia5(grantId)) }, GRANT_VALUE],
-  ["a grantId as OCTET STRING", { names: grantSaying(der(0x04, Buffer.from(grantId))) }, GRANT_VALUE],
-  ["a grantId as UTF8String within a SEQUENCE", { names: grantSaying(sequence(utf8(grantId))) }, GRANT_VALUE],
-  ["a grantId as constructed UTF8String", { names: grantSaying(der(0x2c, utf8(grantId))) }, GRANT_VALUE],
+  ["a grantId as IA5String", { names: grantSaying(ia5(grantId)) }, GRANT_TYPE],
+  ["a grantId as OCTET STRING", { names: grantSaying(der(0x04, Buffer.from(grantId))) }, GRANT_TYPE],
+  ["a grantId as UTF8String within a SEQUENCE", { names: grantSaying(sequence(utf8(grantId))) }, GRANT_TYPE],
+  ["a grantId as constructed UTF8String", { names: grantSaying(der(0x2c, utf8(grantId))) }, GRANT_TYPE],
   ["an empty grantId", { names: grantSaying(utf8("")) }, GRANT_VALUE],
-  ["a grantId with a NUL inside", { names: grantSaying(utf8(`${grantId.slice(0, 35)}${NUL}`)) }, GRANT_VALUE],
-  ["a grantId with a NUL and more after it", { names: grantSaying(utf8(`${grantId}${NUL}${grantId}`)) }, GRANT_VALUE],
-  ["a grantId with a line feed after it", { names: grantSaying(utf8(`${grantId}\n`)) }, GRANT_VALUE],
+  ["a grantId with a NUL inside", { names: grantSaying(utf8(`${grantId.slice(0, 35)}${NUL}`)) }, GRANT_CONTROL],
+  ["a grantId with a NUL and more after it", { names: grantSaying(utf8(`${grantId}${NUL}${grantId}`)) }, GRANT_CONTROL],
+  ["a grantId with a line feed after it", { names: grantSaying(utf8(`${grantId}\n`)) }, GRANT_CONTROL],
   ["a grantId in upper case", { names: grantSaying(utf8("ABCDEF00-0000-7000-8000-000000000001")) }, GRANT_VALUE],
   ["a grantId in braces", { names: grantSaying(utf8(`{${grantId}}`)) }, GRANT_VALUE],
   ["a grantId that is no UUID", { names: grantSaying(utf8("grant_1")) }, GRANT_VALUE],
   ["a grantId of full-width digits", { names: grantSaying(utf8(grantId.replace(/\d/, "０"))) }, GRANT_VALUE],
   ["a grantId that is no UTF-8", { names: grantSaying(der(0x0c, Buffer.alloc(36, 0xff))) }, GRANT_VALUE],
-  ["a grantId of 256 bytes", { names: grantSaying(utf8(grantId.padEnd(256, "0"))) }, GRANT_VALUE],
+  ["a grantId of 256 bytes", { names: grantSaying(utf8(grantId.padEnd(256, "0"))) }, GRANT_LENGTH],
   [
     "a grantId of 1 kB",
     { names: grantSaying(utf8(grantId.padEnd(1024, "0"))) },
     "subjectAltName is larger than 512 bytes",
   ],
   ["a grantId with a loose length", { names: grantSaying(looselyEncoded(0x0c, Buffer.from(grantId))) }, GRANT_VALUE],
-  ["a subjectUserId as IA5String", { names: subjectSaying(ia5(subjectUserId)) }, SUBJECT_VALUE],
+  ["a subjectUserId as IA5String", { names: subjectSaying(ia5(subjectUserId)) }, SUBJECT_TYPE],
   [
     "a subjectUserId with a NUL inside",
     { names: subjectSaying(utf8(`${subjectUserId.slice(0, 35)}${NUL}`)) },
-    SUBJECT_VALUE,
+    SUBJECT_CONTROL,
   ],
   ["a subjectUserId that is no UUID", { names: subjectSaying(utf8("urn:grant:9")) }, SUBJECT_VALUE],
 

@@ -172,17 +172,25 @@ describe("an enrollment request", () => {
 
 describe("an enrollment's answer", () => {
   const grant = { id: newId(), name: "home", subject_user_id: newId(), expires_at: null };
-  const good = { certificate: "pem", root: "pem", endpoint: "https://work.example:14443", grant };
+  const renew = { from: "2026-01-04T00:00:00.000Z", until: "2026-01-06T00:00:00.000Z" };
+  const addresses = { endpoint: "https://work.example:14443", crl_url: "https://work.example/federation/crl" };
+  const good = { certificate: "pem", chain: ["pem"], root: "pem", ...addresses, generation: 1, renew, grant };
 
   test("is read, and what a newer gateway adds is left out", () => {
-    expect(enrollmentResponseSchema.parse({ ...good, chain: [] })).toEqual(good);
+    expect(enrollmentResponseSchema.parse({ ...good, renewal: {} })).toEqual(good);
   });
 
   test.each([
     ["a certificate of more than 16 kB", { ...good, certificate: "x".repeat(16_385) }],
     ["a root of more than 16 kB", { ...good, root: "x".repeat(16_385) }],
     ["an endpoint of more than 512 characters", { ...good, endpoint: `https://${"x".repeat(512)}` }],
+    ["an address of the CRL of more than 512 characters", { ...good, crl_url: `https://${"x".repeat(512)}` }],
+    ["generation 0", { ...good, generation: 0 }],
+    ["a window that is no time", { ...good, renew: { from: "soon", until: "later" } }],
     ["no root", { ...good, root: undefined }],
+    ["no chain", { ...good, chain: undefined }],
+    ["a chain of four intermediates", { ...good, chain: ["pem", "pem", "pem", "pem"] }],
+    ["an intermediate of more than 16 kB", { ...good, chain: ["x".repeat(16_385)] }],
     ["a grant that is no id", { ...good, grant: { ...grant, id: "grant_1" } }],
     ["a subject that is no id", { ...good, grant: { ...grant, subject_user_id: "ada" } }],
     ["a name of more than 200 characters", { ...good, grant: { ...grant, name: "x".repeat(201) } }],

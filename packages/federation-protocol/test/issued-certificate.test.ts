@@ -21,6 +21,7 @@ let forge: Forge;
 const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
 
 type Expected = Parameters<typeof checkIssuedCertificate>[1];
+const alone = (certificate: string) => ({ certificatePem: certificate, chainPem: [] });
 
 function expected(differences: Partial<Expected> = {}): Expected {
   const { rootPem, identity, now } = forge;
@@ -39,7 +40,7 @@ const spkiSha256 = () => ownSpki;
 
 async function check(forgery: Forgery, differences: Partial<Expected> = {}) {
   const certificate = await forge.issue({ key: publicKey, ...forgery });
-  return checkIssuedCertificate(certificatePem(certificate), expected(differences));
+  return checkIssuedCertificate(alone(certificatePem(certificate)), expected(differences));
 }
 
 beforeAll(async () => {
@@ -67,7 +68,7 @@ describe("a certificate as it was asked for", () => {
   test("may be asked for without an end of one's own", async () => {
     const { notAfter: _, ...withoutEnd } = expected();
     const certificate = await forge.issue({ key: publicKey, notAfter: after(300 * DAY_MS) });
-    expect(checkIssuedCertificate(certificatePem(certificate), withoutEnd)).toMatchObject({ kind: "good" });
+    expect(checkIssuedCertificate(alone(certificatePem(certificate)), withoutEnd)).toMatchObject({ kind: "good" });
   });
 
   test("with a serial of twenty bytes is good", async () => {
@@ -95,14 +96,14 @@ describe("refused", () => {
   test("a certificate of another CA", async () => {
     const other = await openForge();
     const certificate = await other.issue({ key: publicKey, names: [goodNames(forge.identity)] });
-    const reading = checkIssuedCertificate(certificatePem(certificate), expected());
+    const reading = checkIssuedCertificate(alone(certificatePem(certificate)), expected());
     expect(reading).toEqual(bad("it is not signed by the pinned root"));
   });
 
   test("a certificate of which a bit is changed", async () => {
     const patched = Buffer.from(await forge.issue({ key: publicKey }));
     patched[patched.indexOf(Buffer.from(forge.identity.grantId)) + 35]! ^= 1;
-    const reading = checkIssuedCertificate(certificatePem(patched), expected());
+    const reading = checkIssuedCertificate(alone(certificatePem(patched)), expected());
     expect(reading).toEqual(bad("it is not signed by the pinned root"));
   });
 
@@ -113,19 +114,19 @@ describe("refused", () => {
     const other = await openForge(wishes);
     const certificate = await other.issue({ key: publicKey, names: [goodNames(forge.identity)] });
     expect(new X509Certificate(certificate).verify(other.root.publicKey)).toBe(true);
-    const reading = checkIssuedCertificate(certificatePem(certificate), expected({ rootPem: other.rootPem }));
+    const reading = checkIssuedCertificate(alone(certificatePem(certificate)), expected({ rootPem: other.rootPem }));
     expect(reading).toEqual(bad("it is not signed by the pinned root"));
   });
 
   test("the certificate itself as its root", async () => {
     const leaf = certificatePem(await forge.issue({ key: publicKey }));
-    expect(checkIssuedCertificate(leaf, expected({ rootPem: leaf }))).toEqual(
+    expect(checkIssuedCertificate(alone(leaf), expected({ rootPem: leaf }))).toEqual(
       bad("it is not signed by the pinned root"),
     );
   });
 
   test("the root itself", () => {
-    expect(checkIssuedCertificate(forge.rootPem, expected())).toEqual(bad("it is a CA's certificate"));
+    expect(checkIssuedCertificate(alone(forge.rootPem), expected())).toEqual(bad("it is a CA's certificate"));
   });
 
   test("a certificate that is a CA's", async () => {
@@ -175,9 +176,7 @@ describe("refused", () => {
   });
 
   test("a certificate that names nobody, with the reason of the reading", async () => {
-    expect(await check({ names: [sequence(dnsName("gateway.example"))] })).toEqual(
-      bad("grantId is missing or repeated"),
-    );
+    expect(await check({ names: [sequence(dnsName("gateway.example"))] })).toEqual(bad("grantId is missing"));
   });
 
   test("a certificate that has expired", async () => {
@@ -198,7 +197,7 @@ describe("refused", () => {
 
   test("a certificate that outlives its root", async () => {
     const reading = await check({ notAfter: after(366 * DAY_MS) }, { notAfter: after(1000 * DAY_MS) });
-    expect(reading).toEqual(bad("it outlives its root"));
+    expect(reading).toEqual(bad("it outlives its issuers"));
   });
 
   test.each([
@@ -229,7 +228,7 @@ describe("refused", () => {
     "a certificate whose key is %s",
     async (_, edit) => {
       const reading = await check({ edit: (tbs) => void edit(tbs) });
-      expect(reading).toEqual(bad("it is not a certificate"));
+      expect(reading).toEqual(bad("it, or one of its chain, is not a certificate"));
     },
   );
 
@@ -239,8 +238,12 @@ describe("refused", () => {
     ["armour around nothing", pem("CERTIFICATE", Buffer.alloc(0))],
     ["armour around zeros", pem("CERTIFICATE", Buffer.alloc(500))],
   ])("%s instead of a certificate", (_, text) => {
-    expect(checkIssuedCertificate(text, expected())).toEqual(bad("it is not a certificate"));
-    expect(checkIssuedCertificate(forge.rootPem, expected({ rootPem: text }))).toEqual(bad("it is not a certificate"));
+    expect(checkIssuedCertificate(alone(text), expected())).toEqual(
+      bad("it, or one of its chain, is not a certificate"),
+    );
+    expect(checkIssuedCertificate(alone(forge.rootPem), expected({ rootPem: text }))).toEqual(
+      bad("it, or one of its chain, is not a certificate"),
+    );
   });
 });
 
@@ -264,8 +267,8 @@ describe("a malleated copy: s of its signature replaced by n - s", () => {
     expect(serialOf(copy)).toBe(serialOf(genuine));
     expect(spkiOf(copy)).toBe(spkiOf(genuine));
     expect(readCertificateIdentity(copy.raw)).toEqual(readCertificateIdentity(genuine.raw));
-    const reading = checkIssuedCertificate(copy.toString(), expected());
-    expect(reading).toEqual(checkIssuedCertificate(genuine.toString(), expected()));
+    const reading = checkIssuedCertificate(alone(copy.toString()), expected());
+    expect(reading).toEqual(checkIssuedCertificate(alone(genuine.toString()), expected()));
     expect(reading).toMatchObject({ kind: "good" });
   });
 });

@@ -7,12 +7,16 @@ import { promisify } from "node:util";
 import {
   type CertificateIdentity,
   checkIssuedCertificate,
+  checkIssuedServerCertificate,
   createSigningRequest,
+  fingerprintOf,
+  followChain,
   GRANT_ID_OID,
   identitySubjectAltName,
   KEY_ALGORITHM,
   type OwnSigningRequest,
   readCertificateIdentity,
+  readCertificateRevocationList,
   readSigningRequest,
   serialOf,
   SIGNING_ALGORITHM,
@@ -29,7 +33,12 @@ import {
   SubjectAlternativeNameExtension,
 } from "@peculiar/x509";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { CertificateAuthority, IssuedCertificate, IssueRequest } from "../src/index.ts";
+import type {
+  CertificateAuthority,
+  IssuedCertificate,
+  IssueRequest,
+  Revocation,
+} from "@mosaicstack/certificate-authority";
 import { shakeHands } from "./handshake.ts";
 
 const DAY_MS = 86_400_000;
@@ -40,6 +49,8 @@ const PEM_FRAME = /-----[^-]+-----|\s/g;
 /** An authority to be tested, and how to end it. */
 export interface OpenAuthority {
   readonly authority: CertificateAuthority;
+  /** Records a revocation where the authority looks for it: what its caller's database does. */
+  record?(revocation: Revocation): void;
   close?(): Promise<void>;
 }
 
@@ -108,7 +119,7 @@ export function certificateAuthorityContract(open: () => Promise<OpenAuthority>)
       const { rootPem } = authority;
       const expected = { rootPem, spkiSha256: own.spkiSha256, identity, now: new Date(), notAfter: issued.notAfter };
       const { serial, notAfter } = issued;
-      expect(checkIssuedCertificate(issued.certificatePem, expected)).toEqual({
+      expect(checkIssuedCertificate(issued, expected)).toEqual({
         kind: "good",
         serial,
         notAfter,
@@ -170,6 +181,21 @@ export function certificateAuthorityContract(open: () => Promise<OpenAuthority>)
       for (const address of ["192.0.2.7", "2001:db8::1"]) expect(x509.checkIP(address)).toBe(address);
       for (const name of ["example", "evil.example", "a.gateway.example"]) expect(x509.checkHost(name)).toBeUndefined();
       expect(x509.checkIP("127.0.0.1")).toBeUndefined();
+    });
+
+    test("passes the check that is made of it, and names each host once", async () => {
+      const names = { dnsNames: ["localhost", "LOCALHOST", "bücher.example"], ipAddresses: ["::1", "0:0::1"] };
+      const { own, issued } = await issueServer(names);
+      const expected = {
+        rootPem: authority.rootPem,
+        spkiSha256: own.spkiSha256,
+        dnsNames: ["localhost", "xn--bcher-kva.example"],
+        ipAddresses: ["::1"],
+        now: new Date(),
+        notAfter: issued.notAfter,
+      };
+      const { serial, notAfter } = issued;
+      expect(checkIssuedServerCertificate(issued, expected)).toEqual({ kind: "good", serial, notAfter });
     });
 
     test("is for server authentication and nothing else, and signs nothing", () => {
@@ -356,6 +382,109 @@ export function certificateAuthorityContract(open: () => Promise<OpenAuthority>)
     });
   });
 
+  describe("a chain", () => {
+    test("leads from each certificate to the root, without the root and the certificate in it", () => {
+      const { rootPem } = authority;
+      for (const { issued, x509 } of [client, server]) {
+        expect(followChain(x509, { chainPem: issued.chainPem, rootPem, now: new Date() }).kind).toBe("chained");
+        for (const pem of issued.chainPem) {
+          const between = new X509Certificate(pem);
+          expect(between.ca).toBe(true);
+          expect(between.checkIssued(between)).toBe(false);
+          expect(between.raw.equals(x509.raw)).toBe(false);
+        }
+      }
+    });
+  });
+
+  describe("the CRL", () => {
+    async function readList() {
+      const list = await authority.crl();
+      const reading = readCertificateRevocationList(list.der, { issuerPem: list.issuerPem, now: new Date() });
+      if (reading.kind !== "valid") throw new Error(JSON.stringify(reading));
+      return { list, reading };
+    }
+
+    async function revoke({ issued }: Party, reason: Revocation["reason"] = "privilegeWithdrawn"): Promise<void> {
+      const revocation = { serial: issued.serial, reason, at: new Date() };
+      opened[0]?.record?.(revocation);
+      await authority.revoke(revocation);
+    }
+
+    test("is signed by a CA of the root, which issues the certificates, and holds for a day", async () => {
+      const { list, reading } = await readList();
+      const { number, thisUpdate, nextUpdate } = reading;
+      expect({ number, thisUpdate, nextUpdate }).toEqual({
+        number: list.number,
+        thisUpdate: list.thisUpdate,
+        nextUpdate: list.nextUpdate,
+      });
+      expect(nextUpdate.getTime() - thisUpdate.getTime()).toBe(DAY_MS);
+      expect(Date.now() - thisUpdate.getTime()).toBeLessThan(DAY_MS / 2);
+      expect([...client.issued.chainPem, authority.rootPem].map(fingerprintOf)).toContain(
+        fingerprintOf(list.issuerPem),
+      );
+      const foreign = (await openAnother()).rootPem;
+      expect(readCertificateRevocationList(list.der, { issuerPem: foreign, now: new Date() }).kind).toBe("invalid");
+    });
+
+    test("has a certificate as soon as it is revoked, and no other; its number grows", async () => {
+      const [revoked, kept] = [await issueClient(), await issueClient()];
+      const before = await readList();
+      expect(before.reading.has(revoked.issued.serial)).toBe(false);
+      await revoke(revoked);
+      const after = await readList();
+      expect(after.reading.has(revoked.issued.serial)).toBe(true);
+      expect(after.reading.has(kept.issued.serial)).toBe(false);
+      expect(after.reading.number).toBeGreaterThan(before.reading.number);
+    });
+
+    test("has it still when it is revoked a second time, which is a success", async () => {
+      const party = await issueClient();
+      await revoke(party);
+      await revoke(party, "keyCompromise");
+      expect((await readList()).reading.has(party.issued.serial)).toBe(true);
+    });
+
+    test("has those that are revoked at once, of servers too", async () => {
+      const parties = [await issueServer(), ...(await Promise.all(Array.from({ length: 8 }, () => issueClient())))];
+      await Promise.all(parties.map((party) => revoke(party)));
+      const { reading } = await readList();
+      expect(parties.filter(({ issued }) => !reading.has(issued.serial))).toEqual([]);
+    });
+
+    test("is verified and understood by openssl, with the reason", async () => {
+      const [revoked, kept] = [await issueClient(), await issueClient()];
+      await revoke(revoked);
+      const { list } = await readList();
+      const path = join(directory, "list.der");
+      await writeFile(path, list.der);
+      const { stdout } = await promisify(execFile)("openssl", [
+        "crl",
+        "-inform",
+        "DER",
+        "-in",
+        path,
+        "-noout",
+        "-text",
+      ]);
+      const entry = stdout.slice(stdout.indexOf(revoked.issued.serial.toUpperCase()));
+      expect(entry.split("Serial Number")[0]).toMatch(/Reason Code: *\n\s*Privilege Withdrawn/);
+      const issuer = join(directory, "list-issuer.pem");
+      await writeFile(issuer, list.issuerPem);
+      const verification = ["crl", "-inform", "DER", "-in", path, "-noout", "-CAfile", issuer];
+      expect((await promisify(execFile)("openssl", verification)).stderr).toMatch(/^verify OK/);
+      // OpenSSL applies a list that names its address only to certificates that name it too.
+      if (stdout.includes("Issuing Distribution Point")) return;
+      const crlPem = `-----BEGIN X509 CRL-----\n${Buffer.from(list.der).toString("base64")}\n-----END X509 CRL-----\n`;
+      expect(await verifyWithOpenssl(kept, "sslclient", authority.rootPem, crlPem)).toEqual({ ok: true });
+      expect(await verifyWithOpenssl(revoked, "sslclient", authority.rootPem, crlPem)).toMatchObject({
+        ok: false,
+        says: expect.stringContaining("certificate revoked"),
+      });
+    });
+  });
+
   describe("in a TLS 1.3 handshake", () => {
     const ends = ({ issued, own }: Party) => ({
       cert: [issued.certificatePem, ...issued.chainPem].join("\n"),
@@ -411,7 +540,7 @@ export function certificateAuthorityContract(open: () => Promise<OpenAuthority>)
     return (await promisify(execFile)("openssl", ["x509", "-in", path, "-noout", "-text"])).stdout;
   }
 
-  async function verifyWithOpenssl({ issued }: Party, purpose: string, rootPem = authority.rootPem) {
+  async function verifyWithOpenssl({ issued }: Party, purpose: string, rootPem = authority.rootPem, crlPem?: string) {
     const write = async (name: string, text: string) => {
       const path = join(directory, name);
       await writeFile(path, text);
@@ -421,7 +550,8 @@ export function certificateAuthorityContract(open: () => Promise<OpenAuthority>)
     const root = await write("root.pem", rootPem);
     const chain = await write("chain.pem", issued.chainPem.join("\n"));
     const untrusted = issued.chainPem.length === 0 ? [] : ["-untrusted", chain];
-    const trust = ["-no-CApath", "-no-CAstore", "-CAfile", root, ...untrusted];
+    const list = crlPem === undefined ? [] : ["-crl_check", "-CRLfile", await write("list.pem", crlPem)];
+    const trust = ["-no-CApath", "-no-CAstore", "-CAfile", root, ...untrusted, ...list];
     try {
       await promisify(execFile)("openssl", ["verify", "-x509_strict", "-purpose", purpose, ...trust, leaf]);
       return { ok: true };
