@@ -1,27 +1,43 @@
 import { type GatewayServices, startGateway, type TestGateway } from "@mosaicstack/harness";
 import { type FreshDatabase, freshDatabase } from "./fresh-database.ts";
-import { startPrivatePostgresql, startPrivateValkey } from "../../scripts/services/private-instances.ts";
+import {
+  startPrivatePostgresql,
+  startPrivateStepCa,
+  startPrivateValkey,
+} from "../../scripts/services/private-instances.ts";
 
 type PrivatePostgresql = Awaited<ReturnType<typeof startPrivatePostgresql>>;
 type PrivateValkey = Awaited<ReturnType<typeof startPrivateValkey>>;
+type PrivateStepCa = Awaited<ReturnType<typeof startPrivateStepCa>>;
 
 /** The services of one federated gateway, which its test may take away. */
 export interface PrivateServices {
   readonly postgresql: PrivatePostgresql;
   readonly valkey: PrivateValkey;
+  /** Where it was asked for. */
+  readonly stepCa: PrivateStepCa | undefined;
   readonly addresses: GatewayServices;
   stop(): Promise<void>;
 }
 
-/** A PostgreSQL and a Valkey that nobody else uses. About 3 s. */
-export async function startServices(): Promise<PrivateServices> {
-  const [postgresql, valkey] = await Promise.all([startPrivatePostgresql(), startPrivateValkey()]);
+/** A PostgreSQL and a Valkey that nobody else uses, and a step-ca where asked for. About 3 s. */
+export async function startServices(options: { readonly stepCa?: boolean } = {}): Promise<PrivateServices> {
+  const [postgresql, valkey, stepCa] = await Promise.all([
+    startPrivatePostgresql(),
+    startPrivateValkey(),
+    options.stepCa === true ? startPrivateStepCa() : undefined,
+  ]);
   return {
     postgresql,
     valkey,
-    addresses: { database: addressOf(postgresql.url), valkey: valkeyAddress(valkey.url) },
+    stepCa,
+    addresses: {
+      database: addressOf(postgresql.url),
+      valkey: valkeyAddress(valkey.url),
+      ...(stepCa === undefined ? {} : { stepCa: { url: stepCa.url, ...stepCa.gateway } }),
+    },
     stop: async () => {
-      await Promise.all([postgresql.stop(), valkey.stop()]);
+      await Promise.all([postgresql.stop(), valkey.stop(), stepCa?.stop()]);
     },
   };
 }

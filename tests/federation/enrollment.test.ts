@@ -86,7 +86,7 @@ describe("an invite that was used", () => {
     await user.api.json("POST", PEERS, { invite });
     const thief = await home.addUser(`Thief ${count}`);
     const { status, json } = await thief.api.call("POST", PEERS, { invite });
-    expect({ status, code: json.code }).toEqual({ status: 410, code: "invite_not_usable" });
+    expect({ status, code: json.code }).toEqual({ status: 410, code: "invite_used" });
     expect(await peersOf(thief)).toEqual([]);
     expect((await grantNow(grant)).certificates).toHaveLength(1);
   });
@@ -161,7 +161,8 @@ describe("an answer that is lost on the way", () => {
 
       relay.behave("pass");
       expect(await user.api.json("POST", PEERS, { invite })).toMatchObject({ name: "work", state: "active" });
-      expect((await grantNow(grant)).certificates).toEqual(issued);
+      const used = (await grantNow(grant)).certificates;
+      expect(used).toEqual([{ ...issued[0], confirmed_at: expect.any(String) as string }]);
       const { rows } = await user.api.json("GET", "/api/v1/tasks?source=federated:work");
       expect(rows.map(({ title }: Json) => title)).toEqual(["of Grace"]);
     } finally {
@@ -171,16 +172,16 @@ describe("an answer that is lost on the way", () => {
 });
 
 describe("an invite that cannot be used", () => {
-  const refusedWith410 = async (invite: string): Promise<void> => {
+  const refusedWith410 = async (invite: string, code: string): Promise<void> => {
     const { status, json } = await user.api.call("POST", PEERS, { invite });
-    expect({ status, code: json.code }).toEqual({ status: 410, code: "invite_not_usable" });
+    expect({ status, code: json.code }).toEqual({ status: 410, code });
     expect(await peersOf(user)).toEqual([]);
   };
 
   test("has expired", async () => {
     const { grant, invite } = await makeGrant();
     workAheadMs = 10 * 60_000 + 1_000;
-    await refusedWith410(invite);
+    await refusedWith410(invite, "invite_expired");
     workAheadMs = 0;
     expect(await grantNow(grant)).toMatchObject({ status: "pending", certificates: [] });
   });
@@ -188,14 +189,14 @@ describe("an invite that cannot be used", () => {
   test("was replaced by a newer one, which works", async () => {
     const { grant, invite } = await makeGrant();
     const newer = await work.admin.api.json("POST", `/api/v1/federation/grants/${grant.id}/token`);
-    await refusedWith410(invite);
+    await refusedWith410(invite, "invite_not_usable");
     expect((await user.api.json("POST", PEERS, { invite: newer.invite })).state).toBe("active");
   });
 
   test("is of a grant that was revoked meanwhile", async () => {
     const { grant, invite } = await makeGrant();
     await work.admin.api.json("POST", `/api/v1/federation/grants/${grant.id}/revoke`);
-    await refusedWith410(invite);
+    await refusedWith410(invite, "invite_revoked");
     const token = await work.admin.api.call("POST", `/api/v1/federation/grants/${grant.id}/token`);
     expect(token.json.code).toBe("grant_transition_refused");
   });

@@ -109,7 +109,7 @@ async function compose(dependencies: GatewayDependencies, owned: Owned): Promise
     config.tier === "federated"
       ? await (
           await import("./federation/index.ts")
-        ).composeFederation({ config, store, sealer, clock, log, localReader, peopleUrl })
+        ).composeFederation({ config, secrets: given, store, sealer, clock, log, localReader, coordination, peopleUrl })
       : undefined;
   const ownCertificate = federation && (() => federation.serverCertificate());
   if (federation !== undefined) owned.add(() => federation.stop());
@@ -136,7 +136,10 @@ async function compose(dependencies: GatewayDependencies, owned: Owned): Promise
     authenticator.forgetUser(userId);
     void coordination.publish(USER_CHANGED, userId);
   };
-  coordination.subscribe(USER_CHANGED, (userId) => authenticator.forgetUser(userId));
+  coordination.subscribe(USER_CHANGED, (userId) => {
+    authenticator.forgetUser(userId);
+    federation?.forgetUser(userId);
+  });
   const apiKeys = createApiKeys({ store, betterAuth, onKeyRemoved: forgetUser });
   const users = createUsers({
     store,

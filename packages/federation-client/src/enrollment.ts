@@ -6,6 +6,8 @@ import {
   PROTOCOL_VERSION,
 } from "@mosaicstack/federation-protocol";
 import { Agent } from "undici";
+import { z } from "zod";
+import { instantOf } from "./clock-skew.ts";
 import { findPinnedRoot } from "./pinned-root.ts";
 import { peerProblem } from "./problems.ts";
 import { refusalProblem } from "./refusal-problem.ts";
@@ -19,6 +21,20 @@ export interface EnrollmentAnswer {
   readonly response: EnrollmentResponse;
   /** The answering gateway's clock, from the `date` header. */
   readonly remoteNow: Date | undefined;
+}
+
+/** What a gateway may say of an invite it refuses; anything else it says is `invite_not_usable`. */
+const refusalReasons = {
+  expired: "invite_expired",
+  used: "invite_used",
+  revoked: "invite_revoked",
+  suspended: "invite_suspended",
+} as const;
+const refusalSchema = z.looseObject({ reason: z.enum(["expired", "used", "revoked", "suspended"]) });
+
+/** Whether nothing will ever come of an invite that was refused so. One of a suspended grant may be good again. */
+export function isSpent(problem: Problem): boolean {
+  return ["invite_not_usable", "invite_expired", "invite_used", "invite_revoked"].includes(problem.code);
 }
 
 /**
@@ -72,7 +88,7 @@ async function post(agent: Agent, url: URL, body: string, signal: AbortSignal): 
   });
   const answer = await untilAborted(sent, signal);
   const text = await answer.body.text();
-  if (answer.statusCode === 410) throw peerProblem("invite_not_usable");
+  if (answer.statusCode === 410) throw unusable(text);
   if (answer.statusCode !== 200) {
     const retryAfter = answer.headers["retry-after"];
     const refusal = {
@@ -85,6 +101,14 @@ async function post(agent: Agent, url: URL, body: string, signal: AbortSignal): 
   return { response: readAnswer(text), remoteNow: instantOf(answer.headers["date"]) };
 }
 
+function unusable(text: string): Problem {
+  try {
+    return peerProblem(refusalReasons[refusalSchema.parse(JSON.parse(text)).reason]);
+  } catch {
+    return peerProblem("invite_not_usable");
+  }
+}
+
 function readAnswer(text: string): EnrollmentResponse {
   try {
     return enrollmentResponseSchema.parse(JSON.parse(text));
@@ -92,9 +116,4 @@ function readAnswer(text: string): EnrollmentResponse {
     // The cause would quote the answer, and a hostile one may quote the token.
     throw peerProblem("peer_incompatible", { detail: "Its answer to the invite does not have the protocol's form." });
   }
-}
-
-function instantOf(header: string | string[] | undefined): Date | undefined {
-  const instant = new Date(typeof header === "string" ? header : Number.NaN);
-  return Number.isNaN(instant.getTime()) ? undefined : instant;
 }

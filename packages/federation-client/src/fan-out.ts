@@ -37,7 +37,8 @@ export async function askAll<Answer, Result>(
     return await use(outcomes);
   } finally {
     clearTimeout(timer);
-    deadline.abort(peerProblem("peer_timeout"));
+    // No deadline was missed: what is still under way is not wanted any more.
+    deadline.abort();
   }
 }
 

@@ -37,6 +37,11 @@ export class LeastRecentlyUsed<Value> {
     this.#dispose(value);
   }
 
+  /** All of them, the one longest unused first. */
+  list(): readonly (readonly [string, Value])[] {
+    return [...this.#entries];
+  }
+
   clear(): void {
     for (const key of this.#entries.keys()) this.delete(key);
   }

@@ -10,11 +10,15 @@ import {
   type ListResponse,
   listResponseSchema,
   MAX_RESPONSE_BYTES,
+  RENEWAL_PATH,
+  type RenewalResponse,
+  renewalResponseSchema,
   type Verb,
   verbPath,
 } from "@mosaicstack/federation-protocol";
 import { Agent } from "undici";
 import type { z } from "zod";
+import { instantOf } from "./clock-skew.ts";
 import { peerProblem } from "./problems.ts";
 import { type Refusal, refusalProblem } from "./refusal-problem.ts";
 import { isBrokenConnection, transportProblem } from "./transport-problem.ts";
@@ -27,6 +31,12 @@ export interface VerbBodies {
   capabilities: { request: Record<string, never>; response: CapabilitiesResponse };
 }
 
+/** What came of asking for the next certificate. The peer's clock, from its `date` header, tells a wrong time from a refusal. */
+export type RenewalAnswer = { readonly remoteNow: Date | undefined } & (
+  | { readonly kind: "answered"; readonly response: RenewalResponse }
+  | { readonly kind: "refused"; readonly problem: Problem }
+);
+
 /** The mTLS connections to one peer, under one client certificate. */
 export interface PeerConnection {
   /**
@@ -38,7 +48,13 @@ export interface PeerConnection {
     body: VerbBodies[Asked]["request"],
     signal: AbortSignal,
   ): Promise<VerbBodies[Asked]["response"]>;
-  /** Lets requests under way finish, then ends every socket. Idempotent. */
+  /**
+   * Asks for a certificate of another key (trust decision 5). Asking again with the same request is answered the same.
+   * @param csrPem PKCS #10
+   * @throws Problem where no answer came
+   */
+  renew(csrPem: string, signal: AbortSignal): Promise<RenewalAnswer>;
+  /** Lets requests under way finish, then ends every socket; what is asked from then on is `peer_unreachable`. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -64,6 +80,10 @@ const schemas: { readonly [Asked in Verb]: z.ZodType<VerbBodies[Asked]["response
   get: getResponseSchema,
   capabilities: capabilitiesResponseSchema,
 };
+
+interface Answer extends Refusal {
+  readonly remoteNow: Date | undefined;
+}
 
 /** Opens no socket yet. @throws when key, certificate or root cannot be read */
 export function createPeerConnection({
@@ -97,12 +117,14 @@ export function createPeerConnection({
     },
   });
   let closed: Promise<void> | undefined;
+  let underWay = 0;
+  let whenIdle: (() => void) | undefined;
   let socketsOpened = 0;
   agent.on("connect", () => {
     socketsOpened += 1;
   });
 
-  async function post(path: string, body: string, signal: AbortSignal): Promise<Refusal> {
+  async function post(path: string, body: string, signal: AbortSignal): Promise<Answer> {
     const response = await untilAborted(
       agent.request({
         origin: endpoint,
@@ -119,11 +141,12 @@ export function createPeerConnection({
       status: response.statusCode,
       retryAfter: typeof retryAfter === "string" ? retryAfter : undefined,
       text: await response.body.text(),
+      remoteNow: instantOf(response.headers["date"]),
     };
   }
 
-  /** A kept socket may be one that the peer has just closed. Asking only reads, so it is asked once more on a new one. */
-  async function postOnce(path: string, body: string, signal: AbortSignal): Promise<Refusal> {
+  /** A kept socket may be one that the peer has just closed. Asking again changes nothing, so it is asked once more on a new one. */
+  async function postOnce(path: string, body: string, signal: AbortSignal): Promise<Answer> {
     const openedBefore = socketsOpened;
     try {
       return await post(path, body, signal);
@@ -133,19 +156,40 @@ export function createPeerConnection({
     }
   }
 
+  /** Counted by ourselves: the agent, once told to close, would refuse the second try of a request that is under way. */
+  async function ask(path: string, body: object, signal: AbortSignal): Promise<Answer> {
+    if (closed !== undefined)
+      throw peerProblem("peer_unreachable", { detail: "The connection to the peer was closed." });
+    underWay += 1;
+    try {
+      return await postOnce(path, JSON.stringify(body), signal);
+    } catch (error) {
+      throw signal.aborted ? peerProblem("peer_timeout", { cause: error }) : transportProblem(error);
+    } finally {
+      underWay -= 1;
+      if (underWay === 0) whenIdle?.();
+    }
+  }
+
+  async function closeOnceIdle(): Promise<void> {
+    if (underWay > 0) await new Promise<void>((resolve) => (whenIdle = resolve));
+    await agent.close();
+  }
+
   return {
     async call(verb, body, signal) {
-      let answer: Refusal;
-      try {
-        answer = await postOnce(verbPath(verb), JSON.stringify(body), signal);
-      } catch (error) {
-        throw signal.aborted ? peerProblem("peer_timeout", { cause: error }) : transportProblem(error);
-      }
+      const answer = await ask(verbPath(verb), body, signal);
       if (answer.status !== 200) throw refusalProblem(answer, "quoted");
       return read(schemas[verb], answer.text);
     },
+    async renew(csrPem, signal) {
+      const answer = await ask(RENEWAL_PATH, { csr: csrPem }, signal);
+      const { remoteNow } = answer;
+      if (answer.status !== 200) return { kind: "refused", problem: refusalProblem(answer, "quoted"), remoteNow };
+      return { kind: "answered", response: read(renewalResponseSchema, answer.text), remoteNow };
+    },
     close() {
-      closed ??= agent.close();
+      closed ??= closeOnceIdle();
       return closed;
     },
   };

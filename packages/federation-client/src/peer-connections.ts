@@ -5,7 +5,7 @@ import { keyBinding } from "./peer-key.ts";
 import type { PeerRow } from "./peer-store.ts";
 
 /** A peer that has been enrolled: all that a connection to it needs is there. */
-export type EnrolledPeer = Pick<PeerRow, "id" | "userId" | "name" | "state" | "sealedKey"> & {
+export type EnrolledPeer = Pick<PeerRow, "id" | "userId" | "name" | "state" | "sealedKey" | "chainPem"> & {
   readonly endpoint: string;
   readonly rootPem: string;
   readonly certificatePem: string;
@@ -14,7 +14,7 @@ export type EnrolledPeer = Pick<PeerRow, "id" | "userId" | "name" | "state" | "s
 };
 
 /** Undefined: the peer has no certificate yet. */
-export function enrolledPeerOf(row: PeerRow): EnrolledPeer | undefined {
+export function enrolledPeerOf(row: PeerRow): (PeerRow & EnrolledPeer) | undefined {
   const { endpoint, rootPem, certificatePem, remoteGrantId, notAfter, ...rest } = row;
   if (endpoint === null || rootPem === null || certificatePem === null || remoteGrantId === null || notAfter === null) {
     return undefined;
@@ -31,12 +31,15 @@ export interface PeerConnections {
   to(peer: EnrolledPeer): PeerConnection;
   /** Requests under way finish. */
   drop(peerId: string): void;
+  /** The same for every peer of a user. */
+  dropOf(userId: string): void;
   /** Ends all, once the requests under way have finished. */
   close(): Promise<void>;
 }
 
 export function createPeerConnections(sealer: Sealer, maxConnections = MAX_CONNECTIONS): PeerConnections {
   interface Entry {
+    readonly userId: string;
     readonly certificatePem: string;
     readonly connection: PeerConnection;
   }
@@ -51,13 +54,22 @@ export function createPeerConnections(sealer: Sealer, maxConnections = MAX_CONNE
     to(peer) {
       const known = entries.get(peer.id);
       if (known?.certificatePem === peer.certificatePem) return known.connection;
-      const { endpoint, rootPem, certificatePem } = peer;
+      const { userId, endpoint, rootPem, certificatePem, chainPem } = peer;
       const privateKeyPem = sealer.open(peer.sealedKey, keyBinding(peer.id));
-      const connection = createPeerConnection({ endpoint, rootPem, certificatePem, privateKeyPem });
-      entries.set(peer.id, { certificatePem, connection });
+      const connection = createPeerConnection({
+        endpoint,
+        rootPem,
+        certificatePem: [certificatePem, ...chainPem].join("\n"),
+        privateKeyPem,
+      });
+      // The connection of another certificate leaves by this, and closes once its requests have finished.
+      entries.set(peer.id, { userId, certificatePem, connection });
       return connection;
     },
     drop: (peerId) => entries.delete(peerId),
+    dropOf(userId) {
+      for (const [peerId, entry] of entries.list()) if (entry.userId === userId) entries.delete(peerId);
+    },
     async close() {
       entries.clear();
       await Promise.all(closing);

@@ -1,6 +1,6 @@
 import type { Clock } from "@mosaicstack/foundation";
-import { schema, type Store } from "@mosaicstack/storage";
-import { and, asc, eq, isNull } from "drizzle-orm";
+import { appendAudit, type Database, schema, type Store } from "@mosaicstack/storage";
+import { and, asc, eq, isNotNull, isNull, ne } from "drizzle-orm";
 import type { VerifiedEnrollment } from "./verify-enrollment.ts";
 
 const { federationPeers: table } = schema;
@@ -26,16 +26,32 @@ export interface PeerStore {
   /** A pending peer without a certificate takes its address and pin from the invite as it was given last. */
   retarget(row: PeerRow, invite: Pick<PeerRow, "enrollUrl" | "caFingerprint">): Promise<PeerRow | undefined>;
   /** A pending peer without a certificate gets it; it stays pending until its first use. */
-  recordEnrollment(row: PeerRow, enrollment: VerifiedEnrollment): Promise<PeerRow | undefined>;
+  recordEnrollment(row: PeerRow, enrollment: VerifiedEnrollment, renewAt: Date): Promise<PeerRow | undefined>;
+  /** The user's other peer that reads by this grant of the same CA. */
+  findSibling(row: PeerRow, remoteGrantId: string): Promise<PeerRow | undefined>;
+  /**
+   * A peer that was invited anew takes over what the pending one got, which then is no more: one row, its name and age kept. It
+   * reads on where it did; where it no longer did, it is pending until its first use.
+   * @param pair the keys, sealed to the sibling's row; `sealedPreviousKey` null: the old pair is of no use any more
+   */
+  replacePair(
+    sibling: PeerRow,
+    row: PeerRow,
+    enrollment: VerifiedEnrollment,
+    pair: Pick<PeerRow, "sealedKey" | "sealedPreviousKey"> & { readonly renewAt: Date },
+  ): Promise<PeerRow | undefined>;
   /** `pending` to `active`. */
   activate(row: PeerRow): Promise<PeerRow | undefined>;
+  /** Writes down that an invite was refused, for whatever reason. */
+  recordRefusal(row: PeerRow, code: string): Promise<void>;
   /** Whatever its state; undefined: there is none. */
   removeByName(userId: string, name: string): Promise<PeerRow | undefined>;
   /** A pending peer without a certificate. */
   removeUnfinished(row: PeerRow): Promise<void>;
 }
 
-export function createPeerStore({ db }: Pick<Store, "db">, clock: Clock): PeerStore {
+export function createPeerStore(store: Pick<Store, "db" | "transaction">, clock: Clock): PeerStore {
+  const { db } = store;
   const ofUser = (userId: string, name: string) => and(eq(table.userId, userId), eq(table.name, name));
   const same = ({ id, userId }: PeerRow) => and(eq(table.id, id), eq(table.userId, userId));
   const pending = (row: PeerRow) => and(same(row), eq(table.state, "pending"));
@@ -67,22 +83,119 @@ export function createPeerStore({ db }: Pick<Store, "db">, clock: Clock): PeerSt
           .returning()
           .execute(),
       ),
-    recordEnrollment: (row, enrollment) =>
+    recordEnrollment: (row, enrollment, renewAt) =>
+      store.transaction(async (tx) => {
+        const change = { ...columnsOf(enrollment), renewAt, updatedAt: clock.now() };
+        const [enrolled] = await tx.update(table).set(change).where(unfinished(row)).returning();
+        if (enrolled !== undefined) await auditEnrollment(tx, enrolled, enrollment, false);
+        return enrolled;
+      }),
+    findSibling: (row, remoteGrantId) =>
       first(
         db
-          .update(table)
-          .set({ ...enrollment, updatedAt: clock.now() })
-          .where(unfinished(row))
-          .returning()
+          .select()
+          .from(table)
+          .where(
+            and(
+              eq(table.userId, row.userId),
+              ne(table.id, row.id),
+              eq(table.remoteGrantId, remoteGrantId),
+              eq(table.caFingerprint, row.caFingerprint),
+              isNotNull(table.certificatePem),
+            ),
+          )
+          .orderBy(asc(table.id))
           .execute(),
       ),
+    replacePair: (sibling, row, enrollment, { sealedKey, sealedPreviousKey, renewAt }) =>
+      store
+        .transaction(async (tx) => {
+          // First the one row, for its token: a user has one row of a token.
+          const [taken] = await tx.delete(table).where(unfinished(row)).returning();
+          if (taken === undefined) return undefined;
+          const isKept = sealedPreviousKey !== null;
+          const [replaced] = await tx
+            .update(table)
+            .set({
+              ...columnsOf(enrollment),
+              enrollUrl: row.enrollUrl,
+              tokenHash: row.tokenHash,
+              sealedKey,
+              sealedNextKey: null,
+              sealedPreviousKey,
+              previousCertificatePem: isKept ? sibling.certificatePem : null,
+              previousChainPem: isKept ? sibling.chainPem : [],
+              previousNotAfter: isKept ? sibling.notAfter : null,
+              state: isKept ? sibling.state : "pending",
+              degradedAt: isKept ? sibling.degradedAt : null,
+              renewAt,
+              renewAttempts: 0,
+              renewError: null,
+              crlNumber: null,
+              updatedAt: clock.now(),
+            })
+            .where(and(same(sibling), eq(table.sealedKey, sibling.sealedKey)))
+            .returning();
+          // Renewed or removed meanwhile: the pending row stays as it was, and is tried again.
+          if (replaced === undefined) throw new SiblingChanged();
+          await auditEnrollment(tx, replaced, enrollment, true);
+          return replaced;
+        })
+        .catch((error: unknown) => {
+          if (error instanceof SiblingChanged) return undefined;
+          throw error;
+        }),
     activate: (row) =>
       first(
         db.update(table).set({ state: "active", updatedAt: clock.now() }).where(pending(row)).returning().execute(),
       ),
-    removeByName: (userId, name) => first(db.delete(table).where(ofUser(userId, name)).returning().execute()),
+    recordRefusal: ({ id: peerId, userId }, code) =>
+      appendAudit(db, clock.now(), { ...audited(userId), event: "enrollment", outcome: code, peerId }),
+    removeByName: (userId, name) =>
+      store.transaction(async (tx) => {
+        const [removed] = await tx.delete(table).where(ofUser(userId, name)).returning();
+        if (removed !== undefined) {
+          const { id: peerId, remoteGrantId } = removed;
+          const entry = { ...audited(userId), event: "peer.removed", outcome: "ok", peerId };
+          await appendAudit(tx, clock.now(), {
+            ...entry,
+            ...(remoteGrantId === null ? {} : { grantId: remoteGrantId }),
+          });
+        }
+        return removed;
+      }),
     async removeUnfinished(row) {
       await db.delete(table).where(unfinished(row));
     },
   };
+
+  async function auditEnrollment(
+    tx: Database,
+    row: PeerRow,
+    { remoteGrantId, serial, generation }: VerifiedEnrollment,
+    again: boolean,
+  ): Promise<void> {
+    await appendAudit(tx, clock.now(), {
+      ...audited(row.userId),
+      event: "enrollment",
+      outcome: "ok",
+      peerId: row.id,
+      grantId: remoteGrantId,
+      serial,
+      details: { generation, again },
+    });
+  }
+}
+
+/** Ends a transaction whose row was another's meanwhile. */
+class SiblingChanged extends Error {}
+
+/** A user's own doing, with a peer of their own. */
+function audited(userId: string) {
+  return { side: "querying", subjectUserId: userId, actorUserId: userId } as const;
+}
+
+function columnsOf(enrollment: VerifiedEnrollment) {
+  const { certificatePem, chainPem, notAfter, endpoint, rootPem, remoteGrantId, generation, crlUrl } = enrollment;
+  return { certificatePem, chainPem, notAfter, endpoint, rootPem, remoteGrantId, generation, crlUrl };
 }

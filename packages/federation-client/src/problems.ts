@@ -42,10 +42,32 @@ export const peerProblem = problemTable({
     title: "This invite cannot be used: it was used already, has expired, or was withdrawn.",
     remedy: "Ask for a new invite: `mosaic federation grant token <grant>` on the serving gateway.",
   },
+  invite_expired: {
+    status: 410,
+    title: "This invite has expired.",
+    remedy: "Ask for a new invite: `mosaic federation grant token <grant>` on the serving gateway.",
+  },
+  invite_used: {
+    status: 410,
+    title: "This invite was used already.",
+    remedy:
+      "An invite is for one gateway, once. Ask for a new one: `mosaic federation grant token <grant>` on the serving gateway.",
+  },
+  invite_revoked: {
+    status: 410,
+    title: "This invite was withdrawn, or its grant was revoked.",
+    remedy: "Ask the serving gateway's administrator for a new grant.",
+  },
+  invite_suspended: {
+    status: 410,
+    title: "The grant of this invite is suspended.",
+    remedy: "Ask the serving gateway's administrator to resume it, then run the same command again.",
+  },
   peer_expired: {
     status: 403,
     title: "The certificate for this peer has expired.",
-    remedy: "Ask for a new invite, remove the peer, and add it again with the new invite.",
+    remedy:
+      "Ask for a new invite (`mosaic federation grant token <grant>` on the serving gateway) and add it: the peer keeps its name.",
   },
   peer_revoked: {
     status: 403,

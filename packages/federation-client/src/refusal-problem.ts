@@ -19,10 +19,10 @@ export interface Refusal {
  * @param words `withheld` where the request held a secret, which a hostile peer could say back
  */
 export function refusalProblem({ status, retryAfter, text }: Refusal, words: "quoted" | "withheld"): Problem {
+  if (status === 429) return peerProblem("peer_rate_limited", waiting(retryAfter));
   const known = readProblem(status, text, words);
   if (known !== undefined) return known;
   if (status === 401 || status === 403) return peerProblem("peer_denied");
-  if (status === 429) return peerProblem("peer_rate_limited", waiting(retryAfter));
   if (status >= 500) return peerProblem("peer_failing", { detail: `The peer failed to answer (HTTP ${status}).` });
   if (status >= 300 && status < 400) {
     return peerProblem("peer_incompatible", { detail: "It redirects, and a redirection is never followed." });

@@ -2,12 +2,12 @@ import type { Problem } from "@mosaicstack/foundation";
 import type { SourceReport, SourceStatus } from "@mosaicstack/federation-protocol";
 
 /**
- * How a source that failed took part in an answer. `revoked` comes only from the peer's stored state, which needs signed
- * proof: no answer and no broken connection is ever read as a revocation (trust decision 8).
+ * How a source that failed took part in an answer. `revoked` needs proof: the peer's stored state, or the peer's own word over a
+ * connection that the pinned CA vouches for. No broken connection is ever read as a revocation (trust decision 8).
  */
 export function statusOf(problem: Problem): SourceStatus {
-  if (problem.code === "peer_revoked") return "revoked";
-  if (problem.code === "ca_pin_mismatch") return "offline";
+  if (problem.code === "peer_revoked" || problem.code === "grant_revoked") return "revoked";
+  if (problem.code === "ca_pin_mismatch" || problem.code === "clock_skew") return "offline";
   if (problem.code === "peer_incompatible") return "incompatible";
   switch (problem.status) {
     case 401:

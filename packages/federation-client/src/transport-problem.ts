@@ -38,6 +38,9 @@ const incompatible: Readonly<Record<string, string>> = {
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "Its answer is not as long as it says.",
 };
 
+/** OpenSSL's names for alerts about our certificate. */
+const TLS_ALERT = /ALERT\w*(?:CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)/;
+
 /** What a connection that was cut by us says: at our deadline, or because the peer went silent. */
 const timeouts = new Set(["UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT", "UND_ERR_ABORTED"]);
 
@@ -68,7 +71,7 @@ export function transportProblem(cause: unknown): Problem {
   }
   const wrong = incompatible[code];
   if (wrong !== undefined) return peerProblem("peer_incompatible", { detail: wrong, cause });
-  if (/ALERT\w*(?:CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)/.test(code)) {
+  if (TLS_ALERT.test(code)) {
     return peerProblem("peer_denied", { detail: "The peer does not accept this gateway's certificate.", cause });
   }
   if (code.startsWith("HPE_")) return peerProblem("peer_incompatible", { detail: "It does not speak HTTP.", cause });
@@ -76,6 +79,15 @@ export function transportProblem(cause: unknown): Problem {
     return peerProblem("peer_incompatible", { detail: "It does not speak TLS as this gateway asks for it.", cause });
   }
   return peerProblem("peer_unreachable", { cause });
+}
+
+/**
+ * Whether a failure may be the way a peer refuses a client certificate: it ends the connection, and says no more
+ * (trust decision 8). It may be anything else as well, and proves nothing.
+ */
+export function mayBeRefusal(problem: Problem): boolean {
+  if (problem.code === "peer_unreachable") return isBrokenConnection(problem.cause);
+  return problem.code === "peer_denied" && TLS_ALERT.test(codeOf(problem.cause));
 }
 
 /** Whether a socket broke under a request, as one does that the other side closed while it was idle. */

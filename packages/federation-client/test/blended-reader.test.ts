@@ -245,13 +245,6 @@ describe("list over one peer", () => {
       "denied",
       "resource_not_in_scope",
     ],
-    [
-      "403 that claims a revocation: without proof it is a denial",
-      403,
-      { code: "grant_revoked", status: 403, detail: "no" },
-      "denied",
-      "grant_revoked",
-    ],
     ["401", 401, { code: "identity_invalid", status: 401, detail: "no" }, "denied", "identity_invalid"],
     ["429", 429, {}, "rate_limited", "peer_rate_limited"],
     ["500", 500, {}, "offline", "peer_failing"],
@@ -265,6 +258,22 @@ describe("list over one peer", () => {
     const [report] = (await list(ada, "federated:work")).sources;
     expect(report).toMatchObject({ status, error: { code, detail: expect.any(String), remedy: expect.any(String) } });
     expect(await peers.get(ada, "work")).toMatchObject({ state: "active" });
+  });
+
+  test("that says over its pinned connection that the grant is revoked is revoked from then on, and not asked again", async () => {
+    await bothPeers();
+    work.onQuery = (_request, response) =>
+      answerJson(response, { code: "grant_revoked", status: 403, detail: "no" }, 403);
+    expect((await list(ada, "federated:work")).sources).toMatchObject([
+      { status: "revoked", error: { code: "grant_revoked" } },
+    ]);
+    await expect.poll(async () => (await peers.get(ada, "work")).state).toBe("revoked");
+    work.onQuery = undefined;
+    work.queries.length = 0;
+    expect((await list(ada, "federated:work")).sources).toMatchObject([
+      { status: "revoked", error: { code: "peer_revoked" } },
+    ]);
+    expect(work.queries).toEqual([]);
   });
 
   test.each([["federated:nobody"], ["federated:"], ["federated:Work"], ["everything"], [""], ["federated:../x"]])(
@@ -448,6 +457,7 @@ describe("leaks between users of this gateway", () => {
     expect(statusesOf(await list(ada, "all"))).toEqual({ local: "ok", "federated:club": "ok" });
     expect((await refusal(list(ada, "federated:work"))).code).toBe("unknown_source");
     expect(work.queries).toEqual([]);
+    club.newGrant();
     expect(await peers.add(ada, club.invite(), "work")).toMatchObject({ name: "work" });
   });
 });

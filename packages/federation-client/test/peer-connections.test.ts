@@ -25,6 +25,7 @@ async function enrolledPeer(): Promise<EnrolledPeer> {
     endpoint: gateway.endpoint,
     rootPem: gateway.authority.rootPem,
     certificatePem: await gateway.authority.client(csrPem, gateway),
+    chainPem: [],
     sealedKey: sealer.seal(privateKeyPem, keyBinding(id)),
     remoteGrantId: gateway.grantId,
     notAfter: new Date(Date.now() + 86_400_000),

@@ -5,6 +5,7 @@ import {
 } from "@mosaicstack/certificate-authority";
 import type { Clock } from "@mosaicstack/foundation";
 import { schema, type Sealer, type Store } from "@mosaicstack/storage";
+import { revokedSerialsOf } from "./revoked-serials.ts";
 
 /** There is one embedded CA a database, so its row has a fixed id: of two replicas that start at once, one's insert wins. */
 const authorityId = "00000000-0000-7000-8000-000000000001";
@@ -38,5 +39,6 @@ export async function openStoredAuthority(dependencies: {
     rootPem: row.rootPem,
     privateKeyPem: sealer.open(row.sealedKey, binding),
     clock,
+    revokedSerials: revokedSerialsOf(store, clock),
   });
 }

@@ -1,55 +1,107 @@
-import type { CertificateAuthority } from "@mosaicstack/certificate-authority";
-import type { Clock } from "@mosaicstack/foundation";
+import type { IssuedCertificate } from "@mosaicstack/certificate-authority";
+import { type Clock, Problem } from "@mosaicstack/foundation";
 import {
-  checkIssuedCertificate,
   type EnrollmentResponse,
   enrollmentRequestSchema,
   federationProblem,
   hashToken,
   parseRequest,
-  readSigningRequest,
 } from "@mosaicstack/federation-protocol";
-import { schema, type Store } from "@mosaicstack/storage";
-import { and, eq, gt, isNull, max, ne, or } from "drizzle-orm";
-import type { LiveSockets } from "./live-sockets.ts";
+import { appendAudit, type AuditEntry, type Database, schema, type Store } from "@mosaicstack/storage";
+import { and, eq, gt, or } from "drizzle-orm";
+import {
+  type CertificateRow,
+  type Certificates,
+  type GrantRow,
+  type KeyRequest,
+  keyUsedBefore,
+  requireKeyRequest,
+} from "./certificates.ts";
 
-const { federationCertificates, federationEnrollmentTokens, federationGrants } = schema;
-type GrantRow = typeof federationGrants.$inferSelect;
+const { federationEnrollmentTokens, federationGrants } = schema;
 
-/** Redeems invites: one token, one key, at most one certificate (docs/adr, trust decision 2). */
+/** Where a request comes from, for the audit. */
+export interface RequestOrigin {
+  readonly requestId?: string;
+  /** The client's network address. */
+  readonly address?: string;
+}
+
+/** What the querying side tells its user, each with a remedy of its own. */
+type RefusalReason = "expired" | "used" | "revoked" | "suspended";
+
+/** Undefined: a newer invite has taken this one's place. */
+function reasonOf(status: GrantRow["status"] | undefined): RefusalReason | undefined {
+  if (status === "suspended" || status === "revoked") return status;
+  return status === "pending" || status === "active" ? undefined : "expired";
+}
+
+/** Redeems invites: one token, one key, at most one certificate (trust decision 2). */
 export interface Enrollment {
   /**
-   * Redeems an enrollment request. The same key may ask again until the token expires, and is answered the same.
-   * @throws Problem `request_malformed`, `signing_request_invalid`, `enrollment_refused`
+   * Redeems an enrollment request. The same key may ask again until the token expires or the new peer has made its first call,
+   * and is answered the same. Success and refusal are audited, the token never.
+   *
+   * A grant that has a peer already keeps its certificate until the new one is used.
+   *
+   * @throws Problem `request_malformed`, `signing_request_invalid`, `enrollment_refused`, `authority_unavailable`
    */
-  redeem(body: unknown): Promise<EnrollmentResponse>;
-  /** Ends the token a certificate came from, on the new peer's first connection: every replay is refused from then on. */
-  confirm(grantId: string, spki: string): Promise<void>;
+  redeem(body: unknown, from?: RequestOrigin): Promise<EnrollmentResponse>;
+}
+
+/** What is known of an attempt while it is under way. */
+interface Attempt {
+  readonly from: RequestOrigin;
+  tokenHash?: string;
+  grant?: GrantRow;
 }
 
 export function createEnrollment(dependencies: {
   readonly store: Store;
   readonly clock: Clock;
-  readonly authority: CertificateAuthority;
-  readonly liveSockets: LiveSockets;
-  readonly certificateLifetimeDays: number;
+  readonly certificates: Certificates;
   /** Where this gateway answers peers; known once it listens. */
   readonly endpoint: () => string;
+  /** Where it publishes its CRL; known once it listens. */
+  readonly crlUrl: () => string;
 }): Enrollment {
-  const { store, clock, authority, liveSockets } = dependencies;
-  const refused = (cause: string) => federationProblem("enrollment_refused", { cause: new Error(cause) });
+  const { store, clock, certificates } = dependencies;
+  const refused = (cause: string, reason?: RefusalReason) =>
+    federationProblem("enrollment_refused", {
+      cause: new Error(cause),
+      ...(reason === undefined ? {} : { extensions: { reason } }),
+    });
 
   /** Binds the token to the first key that asks. Compare-and-set, so that of many keys one wins before anything is signed. */
-  async function claim(token: string, spki: string): Promise<string> {
+  async function claim(hash: string, spki: string): Promise<string> {
     const { status, claimedSpki, tokenHash, expiresAt, grantId } = federationEnrollmentTokens;
     const claimable = or(eq(status, "open"), and(eq(status, "claimed"), eq(claimedSpki, spki)));
     const [claimed] = await store.db
       .update(federationEnrollmentTokens)
       .set({ status: "claimed", claimedSpki: spki })
-      .where(and(eq(tokenHash, hashToken(token)), gt(expiresAt, clock.now()), claimable))
+      .where(and(eq(tokenHash, hash), gt(expiresAt, clock.now()), claimable))
       .returning({ grantId });
-    if (claimed === undefined) throw refused("no open token, or one claimed by another key");
+    if (claimed === undefined) throw await notClaimable(hash);
     return claimed.grantId;
+  }
+
+  /** Why, told to whoever has the token, which nobody guesses. Of one that never was, nothing is said. */
+  async function notClaimable(hash: string): Promise<Problem> {
+    const token = await tokenOf(hash);
+    if (token === undefined) return refused("there is no such token");
+    if (token.status === "consumed") return refused("the token is consumed", "used");
+    if (token.status === "void") return refused("the token is void", reasonOf((await grantOf(token.grantId))?.status));
+    if (token.expiresAt <= clock.now()) return refused("the token has expired", "expired");
+    return refused("the token is claimed by another key", "used");
+  }
+
+  async function tokenOf(hash: string) {
+    const { tokenHash } = federationEnrollmentTokens;
+    return (await store.db.select().from(federationEnrollmentTokens).where(eq(tokenHash, hash)))[0];
+  }
+
+  async function grantOf(id: string): Promise<GrantRow | undefined> {
+    return (await store.db.select().from(federationGrants).where(eq(federationGrants.id, id)))[0];
   }
 
   function isOpenTo(grant: GrantRow | undefined): grant is GrantRow {
@@ -57,122 +109,159 @@ export function createEnrollment(dependencies: {
     return grant.expiresAt === null || grant.expiresAt > clock.now();
   }
 
-  /** The certificate this key got from this grant before. A key with any other past is refused: each has one certificate. */
-  async function issuedEarlier(grantId: string, spki: string): Promise<string | undefined> {
-    const [earlier] = await store.db.select().from(federationCertificates).where(eq(federationCertificates.spki, spki));
-    if (earlier !== undefined && (earlier.grantId !== grantId || earlier.revokedAt !== null)) {
-      throw federationProblem("signing_request_invalid", { detail: "The signing request: its key was used before." });
+  /** The certificate this key got from this grant before, if it is the grant's newest and still good. A key with any other past is refused. */
+  async function issuedEarlier(grant: GrantRow, spki: string): Promise<CertificateRow | undefined> {
+    const earlier = await certificates.findByKey(spki);
+    if (earlier === undefined) return undefined;
+    const isGood = earlier.revokedAt === null && earlier.supersededAt === null && earlier.notAfter > clock.now();
+    if (earlier.grantId !== grant.id || !isGood) throw keyUsedBefore();
+    return earlier;
+  }
+
+  /** What forbids to use a certificate that was signed for the grant as it was. */
+  async function changeSince(
+    db: Database,
+    current: GrantRow | undefined,
+    spki: string,
+    issued: IssuedCertificate,
+  ): Promise<string | undefined> {
+    if (!isOpenTo(current)) return "the grant changed while its certificate was signed";
+    if (current.expiresAt !== null && issued.notAfter > current.expiresAt) {
+      return "the grant's end was brought forward while its certificate was signed";
     }
-    return earlier?.pem;
-  }
-
-  function notAfter(grant: GrantRow): Date {
-    const end = clock.now().getTime() + dependencies.certificateLifetimeDays * 86_400_000;
-    return new Date(Math.min(end, grant.expiresAt?.getTime() ?? end));
-  }
-
-  /** Has the CA sign, and checks what it returns before anybody gets it. */
-  async function sign(grant: GrantRow, request: { der: Uint8Array; spkiSha256: string }) {
-    const identity = { grantId: grant.id, subjectUserId: grant.subjectUserId };
-    const end = notAfter(grant);
-    const issued = await authority.issue({ kind: "client", csr: request.der, identity, notAfter: end });
-    const check = checkIssuedCertificate(issued.certificatePem, {
-      rootPem: authority.rootPem,
-      spkiSha256: request.spkiSha256,
-      identity,
-      now: clock.now(),
-      notAfter: end,
-    });
-    if (check.kind === "bad")
-      throw new Error(`the certificate authority returned an unusable certificate: ${check.reason}`);
-    return issued;
+    const { status, claimedSpki, grantId } = federationEnrollmentTokens;
+    const claimed = await db
+      .select({ status })
+      .from(federationEnrollmentTokens)
+      .where(and(eq(grantId, current.id), eq(claimedSpki, spki), eq(status, "claimed")));
+    return claimed.length === 0 ? "the invite was withdrawn while its certificate was signed" : undefined;
   }
 
   /**
-   * Records the certificate and activates the grant, in one transaction. Grant and token are read again there: a certificate
-   * that was signed while either changed is not recorded, so the listener does not know it, and is not delivered.
+   * Activates the grant, records the certificate and audits it, in one transaction. Grant and token are read again there: a
+   * certificate that was signed while either changed is recorded as revoked, and is not to be delivered.
+   *
+   * @returns what changed, if anything did
    */
-  async function activate(grant: GrantRow, spki: string, issued: Awaited<ReturnType<typeof sign>>): Promise<void> {
+  async function activate(
+    grantId: string,
+    spki: string,
+    issued: IssuedCertificate,
+    from: RequestOrigin,
+  ): Promise<string | undefined> {
     const now = clock.now();
-    await store.transaction(async (db) => {
-      const [current] = await db.select().from(federationGrants).where(eq(federationGrants.id, grant.id)).for("update");
-      if (!isOpenTo(current)) throw refused("the grant changed while its certificate was signed");
-      const { status, claimedSpki, grantId: tokenGrant } = federationEnrollmentTokens;
-      const claimed = await db
-        .select({ status })
-        .from(federationEnrollmentTokens)
-        .where(and(eq(tokenGrant, grant.id), eq(claimedSpki, spki), eq(status, "claimed")));
-      if (claimed.length === 0) throw refused("the invite was withdrawn while its certificate was signed");
-      const [latest] = await db
-        .select({ generation: max(federationCertificates.generation) })
-        .from(federationCertificates)
-        .where(eq(federationCertificates.grantId, grant.id));
-      await db.insert(federationCertificates).values({
-        serial: issued.serial,
-        grantId: grant.id,
-        generation: (latest?.generation ?? 0) + 1,
-        spki,
-        pem: issued.certificatePem,
-        notAfter: issued.notAfter,
-        issuedAt: now,
-      });
-      const { grantId, serial, revokedAt } = federationCertificates;
-      await db
-        .update(federationCertificates)
-        .set({ revokedAt: now })
-        .where(and(eq(grantId, grant.id), ne(serial, issued.serial), isNull(revokedAt)));
+    return await store.transaction(async (db) => {
+      const [current] = await db.select().from(federationGrants).where(eq(federationGrants.id, grantId)).for("update");
+      const generation = (current?.generation ?? 0) + 1;
+      const certificate = { grantId, generation, spki, issued };
+      const change = await changeSince(db, current, spki, issued);
+      if (change !== undefined || current === undefined) {
+        await certificates.recordUndelivered(db, certificate);
+        return change ?? "the grant is gone";
+      }
+      await certificates.record(db, certificate);
+      const activated = { status: "active", activatedAt: current.activatedAt ?? now } as const;
       await db
         .update(federationGrants)
-        .set({ status: "active", activatedAt: current.activatedAt ?? now })
-        .where(eq(federationGrants.id, grant.id));
+        .set({ ...activated, generation, generationSpki: spki, lateRenewals: 0 })
+        .where(eq(federationGrants.id, grantId));
+      await appendAudit(db, now, {
+        ...auditOf({ from, grant: current }),
+        outcome: "ok",
+        serial: issued.serial,
+        details: { ...addressOf(from), generation, ends: issued.notAfter.toISOString() },
+      });
+      return undefined;
     });
-    liveSockets.cut(grant.id);
   }
 
-  async function certificateFor(grant: GrantRow, request: { der: Uint8Array; spkiSha256: string }): Promise<string> {
-    const earlier = await issuedEarlier(grant.id, request.spkiSha256);
-    if (earlier !== undefined) return earlier;
-    const issued = await sign(grant, request);
-    try {
-      await activate(grant, request.spkiSha256, issued);
-      return issued.certificatePem;
-    } catch (error) {
-      // The same key asked twice at once and the other was first: both are answered with the one that was recorded.
-      const recorded = await issuedEarlier(grant.id, request.spkiSha256);
-      if (recorded === undefined) throw error;
-      return recorded;
+  async function certificateFor(grant: GrantRow, request: KeyRequest, from: RequestOrigin): Promise<CertificateRow> {
+    const spki = request.spkiSha256;
+    const earlier = await issuedEarlier(grant, spki);
+    if (earlier !== undefined) {
+      const again = { ...auditOf({ from, grant }), outcome: "ok", reason: "answered again", serial: earlier.serial };
+      await appendAudit(store.db, clock.now(), again);
+      return earlier;
     }
+    const issued = await certificates.sign(grant, request);
+    const change = await activate(grant.id, spki, issued, from).catch(async (error: unknown) => {
+      // The same key asked twice at once and the other was first: both are answered with the one that was recorded.
+      if ((await issuedEarlier(grant, spki)) === undefined) throw error;
+      return undefined;
+    });
+    if (change !== undefined) throw refused(change);
+    const recorded = await certificates.findByKey(spki);
+    if (recorded === undefined) throw new Error("the certificate was recorded and is not there");
+    return recorded;
+  }
+
+  async function redeem(attempt: Attempt, body: unknown): Promise<EnrollmentResponse> {
+    const { token, csr } = parseRequest(enrollmentRequestSchema, body);
+    attempt.tokenHash = hashToken(token);
+    const request = await requireKeyRequest(csr);
+    const grant = await grantOf(await claim(attempt.tokenHash, request.spkiSha256));
+    if (grant !== undefined) attempt.grant = grant;
+    const reason = reasonOf(grant?.status);
+    if (!isOpenTo(grant)) throw refused("the grant is not open to enrollment", reason);
+    const certificate = await certificateFor(grant, request, attempt.from);
+    const { from, until } = certificates.windowOf(certificate);
+    return {
+      certificate: certificate.pem,
+      chain: certificate.chainPem,
+      root: certificates.rootPem,
+      endpoint: dependencies.endpoint(),
+      generation: certificate.generation,
+      renew: { from: from.toISOString(), until: until.toISOString() },
+      crl_url: dependencies.crlUrl(),
+      grant: {
+        id: grant.id,
+        name: grant.name,
+        subject_user_id: grant.subjectUserId,
+        expires_at: grant.expiresAt?.toISOString() ?? null,
+      },
+    };
+  }
+
+  /** Whose invite it was is known by the token, even where it could not be claimed. */
+  async function auditRefusal(attempt: Attempt, error: unknown): Promise<void> {
+    const { from, tokenHash } = attempt;
+    const token = attempt.grant === undefined && tokenHash !== undefined ? await tokenOf(tokenHash) : undefined;
+    const grant = attempt.grant ?? (token === undefined ? undefined : await grantOf(token.grantId));
+    const { code, reason } = refusalOf(error);
+    const entry = { ...auditOf({ from, ...(grant === undefined ? {} : { grant }) }), outcome: code };
+    await appendAudit(store.db, clock.now(), { ...entry, reason, details: addressOf(from) });
   }
 
   return {
-    async redeem(body) {
-      const { token, csr } = parseRequest(enrollmentRequestSchema, body);
-      const request = await readSigningRequest(csr);
-      if (request.kind === "malformed") {
-        throw federationProblem("signing_request_invalid", { detail: `The signing request: ${request.reason}.` });
+    async redeem(body, from = {}) {
+      const attempt: Attempt = { from };
+      try {
+        return await redeem(attempt, body);
+      } catch (error) {
+        // Where the audit fails too, the database is away, which the first failure says as well.
+        await auditRefusal(attempt, error).catch(() => undefined);
+        throw error;
       }
-      const grantId = await claim(token, request.spkiSha256);
-      const [grant] = await store.db.select().from(federationGrants).where(eq(federationGrants.id, grantId));
-      if (!isOpenTo(grant)) throw refused("the grant is not open to enrollment");
-      return {
-        certificate: await certificateFor(grant, request),
-        root: authority.rootPem,
-        endpoint: dependencies.endpoint(),
-        grant: {
-          id: grant.id,
-          name: grant.name,
-          subject_user_id: grant.subjectUserId,
-          expires_at: grant.expiresAt?.toISOString() ?? null,
-        },
-      };
-    },
-
-    async confirm(grantId, spki) {
-      const { grantId: grant, claimedSpki, status } = federationEnrollmentTokens;
-      await store.db
-        .update(federationEnrollmentTokens)
-        .set({ status: "consumed" })
-        .where(and(eq(grant, grantId), eq(claimedSpki, spki), eq(status, "claimed")));
     },
   };
+}
+
+/** The code of a refusal, and why in a few words of this gateway's own. */
+export function refusalOf(error: unknown): { readonly code: string; readonly reason: string } {
+  if (!(error instanceof Problem)) return { code: "serving_failed", reason: "fault" };
+  const { cause } = error;
+  return { code: error.code, reason: cause instanceof Error ? cause.message : error.message };
+}
+
+function auditOf({ from, grant }: { readonly from: RequestOrigin; readonly grant?: GrantRow }) {
+  return {
+    side: "serving",
+    event: "enrollment",
+    ...(from.requestId === undefined ? {} : { requestId: from.requestId }),
+    ...(grant === undefined ? {} : { grantId: grant.id, subjectUserId: grant.subjectUserId }),
+  } as const satisfies Partial<AuditEntry>;
+}
+
+function addressOf({ address }: RequestOrigin): { address?: string } {
+  return address === undefined ? {} : { address };
 }

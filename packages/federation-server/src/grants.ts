@@ -1,38 +1,17 @@
-import { type Clock, isId, newId } from "@mosaicstack/foundation";
-import { formatInvite, hashToken, newToken, parseScope, type ScopeJson } from "@mosaicstack/federation-protocol";
+import type { Coordination } from "@mosaicstack/coordination";
+import { type Clock, newId } from "@mosaicstack/foundation";
+import { formatInvite, hashToken, newToken, parseScope } from "@mosaicstack/federation-protocol";
 import { resourceNames } from "@mosaicstack/resources";
-import { type Database, schema, type Store } from "@mosaicstack/storage";
-import { and, desc, eq, inArray, isNull, or } from "drizzle-orm";
+import { appendAudit, type Database, schema, type Store } from "@mosaicstack/storage";
+import { and, eq, notInArray } from "drizzle-orm";
+import { changedColumns, type GrantChanges, requireFuture, requireSubject, requireTeamsOf } from "./grant-input.ts";
+import type { LastUses } from "./grant-last-uses.ts";
+import { type Actor, createGrantReading, type Grant, type GrantReading, type GrantRow } from "./grant-reading.ts";
+import { requireState } from "./grant-states.ts";
 import type { LiveSockets } from "./live-sockets.ts";
-import { grantProblem } from "./problems.ts";
+import { createGrantAnnouncer, revokeCertificates, revokeGrant, suspendGrant, voidTokens } from "./revocation.ts";
 
-const { federationCertificates, federationEnrollmentTokens, federationGrants, teamMembers, users } = schema;
-
-/** Who administers: an administrator sees and revokes any grant, anybody else those over their own data. */
-export interface Actor {
-  readonly userId: string;
-  readonly isAdmin: boolean;
-}
-
-export type GrantStatus = (typeof schema.grantStatus.enumValues)[number];
-
-export interface Grant {
-  readonly id: string;
-  readonly name: string;
-  /** As it holds now: a grant past its end is expired whether or not anybody has written that down. */
-  readonly status: GrantStatus;
-  readonly subject: { readonly id: string; readonly name: string | null };
-  readonly scope: ScopeJson;
-  readonly createdAt: Date;
-  readonly activatedAt: Date | null;
-  readonly revokedAt: Date | null;
-  readonly expiresAt: Date | null;
-  readonly certificates: readonly {
-    readonly serial: string;
-    readonly notAfter: Date;
-    readonly revokedAt: Date | null;
-  }[];
-}
+const { federationEnrollmentTokens, federationGrants, federationGrantScopes } = schema;
 
 /** An invite, shown once: only a hash of its token is kept. */
 export interface IssuedInvite {
@@ -49,20 +28,49 @@ export interface NewGrant {
   readonly expiresAt: Date | null;
 }
 
-export interface Grants {
+/** What revoking a grant would do. */
+export interface RevocationPreview {
+  readonly grant: Grant;
+  /** The certificates that would be revoked. */
+  readonly serials: readonly string[];
+  /** To this replica; the others may have more. */
+  readonly openSockets: number;
+}
+
+/** Grants, for whoever may administer them. That only administrators create, edit, suspend and resume is for the caller to see to. */
+export interface Grants extends GrantReading {
   /** @throws Problem `scope_invalid`, `grant_subject_unknown`, `grant_input_invalid` */
   create(actor: Actor, input: NewGrant): Promise<{ grant: Grant; invite: IssuedInvite }>;
-  /** Newest first. */
-  list(actor: Actor): Promise<Grant[]>;
-  /** @throws Problem `grant_not_found` */
-  find(actor: Actor, id: string): Promise<Grant>;
-  /** A new invite for a pending or active grant; earlier ones stop working. Enrolling with it replaces the certificate. */
+  /**
+   * A new invite for a pending or active grant; earlier ones stop working. Enrolling with it replaces the certificate.
+   * @throws Problem `grant_not_found`, `grant_transition_refused`
+   */
   invite(actor: Actor, id: string): Promise<IssuedInvite>;
-  /** Ends the grant, its certificates, its tokens and its open sockets. Revoking twice is the same as once. */
+  /**
+   * Takes effect with the next request; a new end also with the next renewal.
+   * @throws Problem `grant_not_found`, `grant_transition_refused`, `scope_invalid`, `grant_input_invalid`
+   */
+  edit(actor: Actor, id: string, changes: GrantChanges): Promise<Grant>;
+  /** Stops an active grant until it is resumed. @throws Problem `grant_not_found`, `grant_transition_refused` */
+  suspend(actor: Actor, id: string): Promise<Grant>;
+  /**
+   * Lets a suspended grant go on. One that was suspended for a cloned key loses its certificates by it, since nobody can tell which
+   * of their holders is the right one: its peer needs a new invite.
+   * @throws Problem `grant_not_found`, `grant_transition_refused`
+   */
+  resume(actor: Actor, id: string): Promise<Grant>;
+  /**
+   * Ends the grant, its certificates, its tokens and its open sockets. Revoking twice is the same as once.
+   * @throws Problem `grant_not_found`, `grant_transition_refused`
+   */
   revoke(actor: Actor, id: string): Promise<Grant>;
-  /** Revokes every grant over a user's data. */
+  /** Changes nothing. @throws what `revoke` would */
+  previewRevocation(actor: Actor, id: string): Promise<RevocationPreview>;
+  /** Revokes every grant over a user's data, since the user is gone. */
   revokeAllOf(subjectUserId: string): Promise<void>;
 }
+
+const unseen: Pick<LastUses, "of"> = { of: () => undefined };
 
 export function createGrants(dependencies: {
   readonly store: Store;
@@ -72,42 +80,25 @@ export function createGrants(dependencies: {
   /** Where invites are redeemed; known once the gateway listens. */
   readonly enrollUrl: () => string;
   readonly caFingerprint: string;
+  /** Tells the other replicas. */
+  readonly coordination: Pick<Coordination, "publish">;
+  /** Default: only what the database knows. */
+  readonly lastUses?: Pick<LastUses, "of">;
 }): Grants {
-  const { store, clock, liveSockets } = dependencies;
+  const { store, clock, liveSockets, coordination, lastUses = unseen } = dependencies;
+  const reading = createGrantReading({ store, clock, lastUses });
+  const announcer = createGrantAnnouncer({ liveSockets, coordination });
+  const find = (actor: Actor, id: string): Promise<Grant> => reading.find(actor, id);
 
-  async function subjectOf(reference: string): Promise<{ id: string; name: string }> {
-    const byText = or(eq(users.email, reference.toLowerCase()), eq(users.name, reference));
-    const found = await store.db
-      .select({ id: users.id, name: users.name })
-      .from(users)
-      .where(isId(reference) ? eq(users.id, reference) : byText)
-      .limit(2);
-    const [subject, another] = found;
-    if (subject === undefined) throw grantProblem("grant_subject_unknown");
-    if (another !== undefined) {
-      throw grantProblem("grant_input_invalid", {
-        detail: "Several users have this name.",
-        remedy: "Name the subject by e-mail or id.",
-        extensions: { path: "subject" },
-      });
-    }
-    return subject;
-  }
-
-  /** A team the subject is not in would expose nothing now and everything once they join: it must be named knowingly. */
-  async function requireTeamsOf(subjectId: string, scope: ScopeJson): Promise<void> {
-    if (scope.include_teams === "all") return;
-    const memberships = await store.db
-      .select({ teamId: teamMembers.teamId })
-      .from(teamMembers)
-      .where(eq(teamMembers.userId, subjectId));
-    const own = new Set(memberships.map(({ teamId }) => teamId));
-    const index = scope.include_teams.findIndex((teamId) => !own.has(teamId));
-    if (index === -1) return;
-    const path = `scope.include_teams.${index}`;
-    throw grantProblem("grant_input_invalid", {
-      detail: `${path}: the subject does not belong to such a team`,
-      extensions: { path },
+  function audit(db: Database, event: string, actor: Actor, row: GrantRow, details?: Record<string, unknown>) {
+    return appendAudit(db, clock.now(), {
+      side: "serving",
+      event,
+      outcome: "ok",
+      grantId: row.id,
+      subjectUserId: row.subjectUserId,
+      actorUserId: actor.userId,
+      ...(details === undefined ? {} : { details }),
     });
   }
 
@@ -123,127 +114,126 @@ export function createGrants(dependencies: {
     return { url: formatInvite({ enrollUrl: enrollUrl(), token, caFingerprint }), expiresAt };
   }
 
-  async function voidTokens(db: Database, grantId: string): Promise<void> {
-    const { grantId: grant, status } = federationEnrollmentTokens;
-    const open = and(eq(grant, grantId), inArray(status, ["open", "claimed"]));
-    await db.update(federationEnrollmentTokens).set({ status: "void" }).where(open);
-  }
-
-  function effectiveStatus(row: typeof federationGrants.$inferSelect): GrantStatus {
-    const ended = row.status === "revoked" || row.expiresAt === null || row.expiresAt > clock.now();
-    return ended ? row.status : "expired";
-  }
-
-  async function grantsWhere(condition: ReturnType<typeof and>): Promise<Grant[]> {
-    const rows = await store.db
-      .select({ grant: federationGrants, subjectName: users.name })
-      .from(federationGrants)
-      .leftJoin(users, eq(users.id, federationGrants.subjectUserId))
-      .where(condition)
-      .orderBy(desc(federationGrants.id));
-    const ids = rows.map(({ grant }) => grant.id);
-    const certificates = await store.db
-      .select()
-      .from(federationCertificates)
-      .where(inArray(federationCertificates.grantId, ids))
-      .orderBy(desc(federationCertificates.generation));
-    return rows.map(({ grant, subjectName }) => ({
-      id: grant.id,
-      name: grant.name,
-      status: effectiveStatus(grant),
-      subject: { id: grant.subjectUserId, name: subjectName },
-      // Validated when it was stored; shown as it stands, so that one odd row hides no grant.
-      scope: grant.scope as ScopeJson,
-      createdAt: grant.createdAt,
-      activatedAt: grant.activatedAt,
-      revokedAt: grant.revokedAt,
-      expiresAt: grant.expiresAt,
-      certificates: certificates
-        .filter(({ grantId }) => grantId === grant.id)
-        .map(({ serial, notAfter, revokedAt }) => ({ serial, notAfter, revokedAt })),
-    }));
-  }
-
-  /** What an actor may see. Somebody else's grant and none at all are one answer. */
-  function visibleTo(actor: Actor, id?: string) {
-    return and(
-      actor.isAdmin ? undefined : eq(federationGrants.subjectUserId, actor.userId),
-      id === undefined ? undefined : eq(federationGrants.id, id),
-    );
-  }
-
-  async function find(actor: Actor, id: string): Promise<Grant> {
-    const [grant] = isId(id) ? await grantsWhere(visibleTo(actor, id)) : [];
-    if (grant === undefined) throw grantProblem("grant_not_found");
-    return grant;
-  }
-
-  async function revokeRow(id: string): Promise<void> {
-    const revokedAt = clock.now();
-    await store.transaction(async (db) => {
-      await db
-        .update(federationGrants)
-        .set({ status: "revoked", revokedAt })
-        .where(and(eq(federationGrants.id, id), isNull(federationGrants.revokedAt)));
-      await db
-        .update(federationCertificates)
-        .set({ revokedAt })
-        .where(and(eq(federationCertificates.grantId, id), isNull(federationCertificates.revokedAt)));
-      await voidTokens(db, id);
-    });
-    liveSockets.cut(id);
+  async function insertScope(db: Database, grantId: string, scope: unknown, actor: Actor): Promise<void> {
+    const changedAt = clock.now();
+    await db
+      .insert(federationGrantScopes)
+      .values({ id: newId(changedAt), grantId, scope, changedBy: actor.userId, changedAt });
   }
 
   return {
+    ...reading,
+
     async create(actor, input) {
       const scope = parseScope(input.scope, resourceNames);
-      const subject = await subjectOf(input.subject);
-      await requireTeamsOf(subject.id, scope);
+      const subject = await requireSubject(store, input.subject);
+      await requireTeamsOf(store, subject.id, scope);
       const now = clock.now();
-      if (input.expiresAt !== null && input.expiresAt <= now) {
-        throw grantProblem("grant_input_invalid", {
-          detail: "expires_at: must be in the future",
-          extensions: { path: "expires_at" },
-        });
-      }
+      requireFuture(input.expiresAt, now);
       const id = newId(now);
       const invite = await store.transaction(async (db) => {
-        await db.insert(federationGrants).values({
+        const { name, expiresAt } = input;
+        const values = {
           id,
-          name: input.name,
+          name,
           subjectUserId: subject.id,
           scope,
           createdBy: actor.userId,
           createdAt: now,
-          expiresAt: input.expiresAt,
-        });
+          expiresAt,
+        };
+        const [row] = await db.insert(federationGrants).values(values).returning();
+        if (row === undefined) throw new Error("the grant was stored and is not there");
+        await insertScope(db, id, scope, actor);
+        await audit(db, "grant.created", actor, row, { scope, expires_at: expiresAt?.toISOString() ?? null });
         return await insertToken(db, id);
       });
       return { grant: await find({ ...actor, isAdmin: true }, id), invite };
     },
 
-    list: (actor) => grantsWhere(visibleTo(actor)),
-    find,
-
     async invite(actor, id) {
-      const grant = await find(actor, id);
-      if (grant.status !== "pending" && grant.status !== "active") {
-        throw grantProblem("grant_transition_refused", {
-          detail: `The grant is ${grant.status}: it takes no new invite.`,
-        });
-      }
-      return await store.transaction((db) => insertToken(db, id));
+      await find(actor, id);
+      return await store.transaction(async (db) => {
+        const row = await requireState(db, id, "invite", clock.now());
+        await audit(db, "grant.invited", actor, row);
+        return await insertToken(db, id);
+      });
+    },
+
+    async edit(actor, id, changes) {
+      const { subject } = await find(actor, id);
+      const scope = changes.scope === undefined ? undefined : parseScope(changes.scope, resourceNames);
+      if (scope !== undefined) await requireTeamsOf(store, subject.id, scope);
+      await store.transaction(async (db) => {
+        const row = await requireState(db, id, "edit", clock.now());
+        if (changes.expiresAt !== undefined) requireFuture(changes.expiresAt, clock.now());
+        const changed = changedColumns(row, { ...changes, scope });
+        if (Object.keys(changed).length === 0) return;
+        await db.update(federationGrants).set(changed).where(eq(federationGrants.id, id));
+        if (changed.scope !== undefined) await insertScope(db, id, scope, actor);
+        await audit(db, "grant.edited", actor, row, { changed });
+      });
+      return await find(actor, id);
+    },
+
+    async suspend(actor, id) {
+      await find(actor, id);
+      await store.transaction(async (db) => {
+        const at = clock.now();
+        await requireState(db, id, "suspend", at);
+        await suspendGrant(db, id, { at, reason: null, actorUserId: actor.userId });
+      });
+      await announcer.announce(id);
+      return await find(actor, id);
+    },
+
+    async resume(actor, id) {
+      await find(actor, id);
+      await store.transaction(async (db) => {
+        const at = clock.now();
+        const row = await requireState(db, id, "resume", at);
+        const isCloned = row.suspendedReason === "cloned_key";
+        const serials = isCloned ? await revokeCertificates(db, id, { at, reason: "keyCompromise" }) : [];
+        await db
+          .update(federationGrants)
+          .set({ status: "active", suspendedAt: null, suspendedReason: null })
+          .where(eq(federationGrants.id, id));
+        await audit(db, "grant.resumed", actor, row, { was: row.suspendedReason, serials });
+      });
+      await announcer.announce(id);
+      return await find(actor, id);
     },
 
     async revoke(actor, id) {
       await find(actor, id);
-      await revokeRow(id);
+      await store.transaction(async (db) => {
+        const at = clock.now();
+        await requireState(db, id, "revoke", at);
+        await revokeGrant(db, id, { at, reason: "privilegeWithdrawn", actorUserId: actor.userId });
+      });
+      await announcer.announce(id);
       return await find(actor, id);
     },
 
+    async previewRevocation(actor, id) {
+      await find(actor, id);
+      await store.transaction((db) => requireState(db, id, "revoke", clock.now()));
+      const grant = await find(actor, id);
+      const serials = grant.certificates.filter(({ revokedAt }) => revokedAt === null).map(({ serial }) => serial);
+      return { grant, serials, openSockets: liveSockets.count(id) };
+    },
+
     async revokeAllOf(subjectUserId) {
-      const grants = await grantsWhere(eq(federationGrants.subjectUserId, subjectUserId));
-      for (const grant of grants) if (grant.revokedAt === null) await revokeRow(grant.id);
+      const { id, status, subjectUserId: subject } = federationGrants;
+      const rows = await store.db
+        .select({ id })
+        .from(federationGrants)
+        .where(and(eq(subject, subjectUserId), notInArray(status, ["revoked", "expired"])));
+      for (const row of rows) {
+        const decision = { at: clock.now(), reason: "cessationOfOperation", cause: "subject_removed" } as const;
+        await store.transaction((db) => revokeGrant(db, row.id, decision));
+        await announcer.announce(row.id);
+      }
     },
   };
 }

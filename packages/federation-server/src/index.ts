@@ -1,7 +1,31 @@
+export { type Attempt, type AttemptLimit, createAttemptLimit } from "./attempt-limit.ts";
 export { openStoredAuthority } from "./authority-store.ts";
-export { createEnrollment, type Enrollment } from "./enrollment.ts";
-export { type Actor, createGrants, type Grant, type Grants, type GrantStatus, type IssuedInvite } from "./grants.ts";
+export { type Certificates, createCertificates } from "./certificates.ts";
+export { createEnrollment, type Enrollment, type RequestOrigin } from "./enrollment.ts";
+export { createCrlCopy, type CrlCopy, type SignedList } from "./crl-copy.ts";
+export {
+  createCrlPublication,
+  type CrlAlarm,
+  type CrlPublication,
+  type CrlStatus,
+  type PublishedCrl,
+} from "./crl-publication.ts";
+export { createGrantExpiry, EXPIRE_GRANTS_MS, type GrantExpiry } from "./expiry.ts";
+export { createLastUses, type LastUses } from "./grant-last-uses.ts";
+export type { Actor, Grant, GrantCertificate, GrantStatus, ScopeChange } from "./grant-reading.ts";
+export { createGrantWatch, type GrantWatch } from "./grant-watch.ts";
+export { createGrants, type Grants, type IssuedInvite, type RevocationPreview } from "./grants.ts";
 export { createListener, type Listener, type ServingRecord, toProblem } from "./listener.ts";
 export { createLiveSockets, type LiveSockets } from "./live-sockets.ts";
 export { grantProblem } from "./problems.ts";
-export { issueServerCertificate, type ServerCertificate } from "./server-certificate.ts";
+export { createRenewal, type Renewal, type RenewalOutcome } from "./renewal.ts";
+export { createRevocationOutbox, type RevocationOutbox, TELL_AUTHORITY_MS, type Telling } from "./revocation-outbox.ts";
+export {
+  createRevocationReconciliation,
+  RECONCILE_MS,
+  type Reconciliation,
+  type RevocationReconciliation,
+} from "./revocation-reconciliation.ts";
+export { createGrantAnnouncer, GRANT_CHANGED, type GrantAnnouncer } from "./revocation.ts";
+export { revokedSerialsOf } from "./revoked-serials.ts";
+export { isServerCertificateDue, issueServerCertificate, type ServerCertificate } from "./server-certificate.ts";

@@ -4,26 +4,37 @@ import type { AddressInfo } from "node:net";
 import { performance } from "node:perf_hooks";
 import type { TLSSocket } from "node:tls";
 import { type Clock, newId, Problem, redact } from "@mosaicstack/foundation";
-import { federationProblem, MAX_REQUEST_BYTES, type Verb, verbPath, verbs } from "@mosaicstack/federation-protocol";
+import {
+  federationProblem,
+  MAX_REQUEST_BYTES,
+  RENEWAL_PATH,
+  type Verb,
+  verbPath,
+  verbs,
+} from "@mosaicstack/federation-protocol";
 import type { ReadStore } from "@mosaicstack/storage";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import { type Admission, admit } from "./admission.ts";
-import type { Enrollment } from "./enrollment.ts";
+import { type Admission, type AdmissionRefusal, admit } from "./admission.ts";
+import type { Certificates } from "./certificates.ts";
 import type { LiveSockets } from "./live-sockets.ts";
-import { peerCertificateOf } from "./peer-identity.ts";
+import { peerCertificateOf, requireIdentified } from "./peer-identity.ts";
 import { serve } from "./pipeline.ts";
+import type { Renewal } from "./renewal.ts";
+import type { GrantAnnouncer } from "./revocation.ts";
 import type { ServerCertificate } from "./server-certificate.ts";
 
 /** One request of a peer, or one connection refused: what is known of it, and never the query. */
 export interface ServingRecord {
   readonly requestId: string;
-  readonly verb: Verb | "connect";
+  readonly verb: Verb | "connect" | "renew";
   readonly resource: string | null;
   readonly serial: string | null;
   readonly grantId: string | null;
   readonly subjectUserId: string | null;
   /** `ok`, or the code of the refusal. */
   readonly outcome: string;
+  /** What exactly a certificate was refused for. */
+  readonly reason?: string;
   readonly rows: number;
   readonly tookMs: number;
   /** For the log only. */
@@ -45,6 +56,9 @@ const requestTimeoutMs = 10_000;
 /**
  * The listener for peers: TLS 1.3 with a client certificate of our CA, checked by `admit` before HTTP begins. No session
  * is ever resumed, since a resumed session skips the verification (trust decision 9).
+ *
+ * A peer presents its chain with its certificate, as its enrollment gave it: the trust store holds the root alone, so a new
+ * intermediate of the CA needs nothing here, and a certificate without its chain is untrusted.
  */
 export function createListener(dependencies: {
   readonly host: string;
@@ -56,10 +70,12 @@ export function createListener(dependencies: {
   readonly clock: Clock;
   readonly maxRowsPerQuery: number;
   readonly liveSockets: LiveSockets;
-  readonly enrollment: Pick<Enrollment, "confirm">;
+  readonly certificates: Pick<Certificates, "confirm">;
+  readonly renewal: Renewal;
+  readonly announcer: GrantAnnouncer;
   readonly record: (entry: ServingRecord) => void;
 }): Listener {
-  const { store, clock, liveSockets, record, rootPem } = dependencies;
+  const { store, clock, liveSockets, record, rootPem, certificates, announcer } = dependencies;
 
   const context = ({ cert, key }: ServerCertificate) => ({
     cert,
@@ -69,7 +85,7 @@ export function createListener(dependencies: {
     secureOptions: constants.SSL_OP_NO_TICKET,
   });
 
-  function refuse(socket: TLSSocket, reason: string): void {
+  function refuse(socket: TLSSocket, outcome: AdmissionRefusal | "not_checked", reason: string): void {
     const certificate = peerCertificateOf(socket);
     const identity = certificate?.identity.kind === "identified" ? certificate.identity : undefined;
     record({
@@ -79,7 +95,8 @@ export function createListener(dependencies: {
       serial: certificate?.serial ?? null,
       grantId: identity?.grantId ?? null,
       subjectUserId: identity?.subjectUserId ?? null,
-      outcome: `certificate_${reason}`,
+      outcome: `certificate_${outcome}`,
+      reason,
       rows: 0,
       tookMs: 0,
     });
@@ -94,15 +111,17 @@ export function createListener(dependencies: {
       socket.on("error", () => socket.destroy());
       const decide = async (): Promise<Admission> => {
         const admission = await admit(socket, { store, clock, liveSockets });
-        if (admission.kind === "admitted") await dependencies.enrollment.confirm(admission.grantId, admission.spki);
+        if (admission.kind === "admitted" && admission.isFirstUse) {
+          await certificates.confirm(admission.certificate.serial);
+        }
         return admission;
       };
       decide().then(
         (admission) => {
-          if (admission.kind === "refused") refuse(socket, admission.reason);
+          if (admission.kind === "refused") refuse(socket, admission.reason, admission.detail);
           else if (!socket.destroyed) speakHttp?.call(server, socket);
         },
-        () => refuse(socket, "not_checked"),
+        (error: unknown) => refuse(socket, "not_checked", redact(String(error))),
       );
     });
     return server;
@@ -132,7 +151,12 @@ export function createListener(dependencies: {
       ),
   });
 
-  function recordRequest(request: FastifyRequest, verb: Verb, startedAt: number, result: RequestResult): void {
+  function recordRequest(
+    request: FastifyRequest,
+    verb: Verb | "renew",
+    startedAt: number,
+    result: RequestResult,
+  ): void {
     const certificate = peerCertificateOf(request.raw.socket as TLSSocket);
     const identity = certificate?.identity.kind === "identified" ? certificate.identity : undefined;
     record({
@@ -146,22 +170,38 @@ export function createListener(dependencies: {
     });
   }
 
+  /** Answers a request with what `work` makes of it, and records it either way. */
+  async function answer(request: FastifyRequest, reply: FastifyReply, verb: Verb | "renew", work: () => Promise<Made>) {
+    const startedAt = performance.now();
+    try {
+      const { json, rows, resource } = await work();
+      recordRequest(request, verb, startedAt, { outcome: "ok", rows, resource });
+      return await reply.header("content-type", "application/json; charset=utf-8").send(json);
+    } catch (error) {
+      const { problem, cause } = toProblem(error);
+      const reason = problem.code === "identity_invalid" ? { reason: problem.message } : {};
+      recordRequest(request, verb, startedAt, { outcome: problem.code, rows: 0, resource: null, ...reason, ...cause });
+      throw problem;
+    }
+  }
+
   for (const verb of verbs) {
     app.post(verbPath(verb), async (request, reply) => {
-      const startedAt = performance.now();
-      const socket = request.raw.socket as TLSSocket;
       const gate = { store, clock, maxRowsPerQuery: dependencies.maxRowsPerQuery };
-      try {
-        const { json, rows, resource } = await serve(gate, verb, socket, request.body);
-        recordRequest(request, verb, startedAt, { outcome: "ok", rows, resource });
-        return await reply.header("content-type", "application/json; charset=utf-8").send(json);
-      } catch (error) {
-        const { problem, cause } = toProblem(error);
-        recordRequest(request, verb, startedAt, { outcome: problem.code, rows: 0, resource: null, ...cause });
-        throw problem;
-      }
+      return await answer(request, reply, verb, () => serve(gate, verb, request.raw.socket as TLSSocket, request.body));
     });
   }
+
+  app.post(RENEWAL_PATH, async (request, reply) => {
+    return await answer(request, reply, "renew", async () => {
+      const peer = requireIdentified(request.raw.socket as TLSSocket);
+      const outcome = await dependencies.renewal.renew(peer, request.body, request.id);
+      if (outcome.kind === "renewed") return { json: JSON.stringify(outcome.response), rows: 0, resource: null };
+      // Every request of the grant is refused from now on; its sockets are cut once this one has been told why.
+      reply.header("connection", "close").raw.once("close", () => void announcer.announce(peer.identity.grantId));
+      throw outcome.problem;
+    });
+  });
 
   app.setNotFoundHandler((request, reply) => answerProblem(reply, federationProblem("verb_unknown"), request.id));
   app.setErrorHandler((error, request, reply) => answerProblem(reply, toProblem(error).problem, request.id));
@@ -176,7 +216,10 @@ export function createListener(dependencies: {
   };
 }
 
-type RequestResult = Pick<ServingRecord, "outcome" | "rows" | "resource" | "cause">;
+type RequestResult = Pick<ServingRecord, "outcome" | "reason" | "rows" | "resource" | "cause">;
+
+/** An answer, and what is recorded of it. */
+type Made = Pick<ServingRecord, "rows" | "resource"> & { readonly json: string };
 
 /** What a peer is told of a failure: the protocol's own problems, Fastify's refusals in its words, and no detail of a fault. */
 export function toProblem(error: unknown): { problem: Problem; cause: { cause?: string } } {

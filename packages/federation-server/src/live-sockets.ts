@@ -6,6 +6,8 @@ export interface LiveSockets {
   /** Destroys the grant's sockets; how many there were. */
   cut(grantId: string): number;
   count(grantId: string): number;
+  /** The grants that have a socket open. */
+  grantIds(): string[];
 }
 
 export function createLiveSockets(): LiveSockets {
@@ -25,5 +27,6 @@ export function createLiveSockets(): LiveSockets {
       return sockets.length;
     },
     count: (grantId) => byGrant.get(grantId)?.size ?? 0,
+    grantIds: () => [...byGrant.keys()],
   };
 }

@@ -14,7 +14,7 @@ import {
 import { findResource, type ResourceDefinition, resourceNames, type Visibility } from "@mosaicstack/resources";
 import type { ReadStore } from "@mosaicstack/storage";
 import { type ActiveGrant, findActiveGrant } from "./active-grant.ts";
-import { peerCertificateOf } from "./peer-identity.ts";
+import { requireIdentified } from "./peer-identity.ts";
 import { answerCapabilities } from "./verbs/capabilities.ts";
 import { answerGet } from "./verbs/get.ts";
 import { answerList } from "./verbs/list.ts";
@@ -25,11 +25,10 @@ import { answerList } from "./verbs/list.ts";
  */
 export async function serve(gate: Gate, verb: Verb, socket: TLSSocket, body: unknown): Promise<Served> {
   // 1. Who asks: the TLS socket's certificate says which grant, and as which subject.
-  const certificate = peerCertificateOf(socket);
-  if (certificate?.identity.kind !== "identified") throw federationProblem("identity_invalid");
+  const certificate = requireIdentified(socket);
 
   // 2. What they were granted, as it stands in the database now.
-  const grant = await findActiveGrant(gate.store, certificate.identity, certificate.serial, gate.clock.now());
+  const grant = await findActiveGrant(gate.store, certificate.identity, certificate, gate.clock.now());
   const scope = scopeOf(grant.scope, resourceNames);
 
   // 3. What is asked, 4. whether the scope covers it, 5. answered from the rows both the scope and the subject's own rights let through.

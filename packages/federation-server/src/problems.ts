@@ -1,6 +1,6 @@
 import { problemTable } from "@mosaicstack/foundation";
 
-/** Refusals of grant administration. What peers are answered is in the protocol's table. docs/errors.md lists both. */
+/** Refusals of grant administration and of the published CRL. What peers are answered is in the protocol's table. docs/errors.md lists both. */
 export const grantProblem = problemTable({
   grant_not_found: {
     status: 404,
@@ -21,5 +21,11 @@ export const grantProblem = problemTable({
     status: 409,
     title: "The grant's state does not allow this.",
     remedy: "Show the grant to see its state; a revoked or expired grant needs a new one.",
+  },
+  crl_unavailable: {
+    status: 503,
+    title: "The certificate revocation list can't be had now.",
+    remedy:
+      "Try again in some seconds; if it stays, check the gateway's log for what is wrong with its certificate authority.",
   },
 });

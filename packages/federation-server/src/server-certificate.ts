@@ -9,6 +9,8 @@ const lifetimeDays = 90;
 export interface ServerCertificate {
   readonly cert: string;
   readonly key: string;
+  /** When it was made. */
+  readonly issuedAt: Date;
   /** When to make the next one: two thirds of its life. */
   readonly renewAt: Date;
 }
@@ -35,6 +37,12 @@ export async function issueServerCertificate(
     // The root too: a gateway that enrolls has only its fingerprint, and looks for it here.
     cert: [issued.certificatePem, ...issued.chainPem, authority.rootPem].join("\n"),
     key: privateKeyPem,
-    renewAt: new Date(now + (lifetimeDays * 86_400_000 * 2) / 3),
+    issuedAt: new Date(now),
+    renewAt: new Date(now + (Math.min(lifetimeDays * 86_400_000, issued.notAfter.getTime() - now) * 2) / 3),
   };
+}
+
+/** Whether to make the next one: it grows old, or the clock was set back and nobody would take it yet. */
+export function isServerCertificateDue({ issuedAt, renewAt }: ServerCertificate, now: Date): boolean {
+  return now >= renewAt || now < issuedAt;
 }

@@ -155,9 +155,20 @@ describe("403", () => {
     expect([answer.status, answer.json["code"]]).toEqual([403, "grant_unknown"]);
   });
 
-  test.each(["pending", "suspended"] as const)("grant_inactive: the grant is %s", async (status) => {
+  test("grant_suspended: the grant is suspended", async () => {
     const { keys, grant } = await grantAndEnroll(gateway, ada, everything);
-    await gateway.store.db.update(federationGrants).set({ status }).where(eq(federationGrants.id, grant.id));
+    const { id } = federationGrants;
+    await gateway.store.db.update(federationGrants).set({ status: "suspended" }).where(eq(id, grant.id));
+    const answer = await gateway.ask(gateway.agent(keys), "list", listTasks);
+    expect([answer.status, answer.json["code"]]).toEqual([403, "grant_suspended"]);
+  });
+
+  test("grant_inactive: the grant is pending", async () => {
+    const admin = { userId: newId(), isAdmin: true };
+    const input = { name: "home", subject: ada, scope: everything, expiresAt: null };
+    const { grant } = await gateway.grants.create(admin, input);
+    const keys = await issueClient(gateway.authority, { grantId: grant.id, subjectUserId: ada });
+    await register(grant.id, keys);
     const answer = await gateway.ask(gateway.agent(keys), "list", listTasks);
     expect([answer.status, answer.json["code"]]).toEqual([403, "grant_inactive"]);
   });

@@ -5,7 +5,7 @@ import { Problem } from "@mosaicstack/foundation";
 import { schema } from "@mosaicstack/storage";
 import { count, eq } from "drizzle-orm";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { createEnrollment } from "../src/index.ts";
+import { auditOf } from "./audit.ts";
 import {
   addUser,
   enroll,
@@ -15,7 +15,7 @@ import {
   startServingGateway,
 } from "./serving-gateway.ts";
 
-const { federationCertificates, federationEnrollmentTokens, federationGrants } = schema;
+const { federationEnrollmentTokens, federationGrants } = schema;
 const scope = { resources: ["tasks"], include_personal: true };
 const admin = { userId: randomUUID(), isAdmin: true };
 
@@ -38,9 +38,7 @@ async function newGrant(expiresAt: Date | null = null) {
 
 /** Enrollment whose CA signs in a way of the test's own. */
 function enrollmentWith(authority: Pick<CertificateAuthority, "issue">) {
-  const endpoint = () => "https://127.0.0.1:1";
-  const { rootPem } = gateway;
-  return createEnrollment({ ...gateway, certificateLifetimeDays: 7, endpoint, authority: { rootPem, ...authority } });
+  return gateway.issuance({ authority: { ...gateway.authority, ...authority } }).enrollment;
 }
 
 function redeem(token: string, csr: string) {
@@ -54,10 +52,15 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   );
 }
 
-async function certificatesOf(grantId: string): Promise<number> {
-  const { grantId: grant } = federationCertificates;
-  const [row] = await gateway.store.db.select({ n: count() }).from(federationCertificates).where(eq(grant, grantId));
-  return row?.n ?? 0;
+/** What became of a grant's certificates, oldest first. Each that is revoked is in the outbox to the CA too. */
+async function certificatesOf(grantId: string): Promise<string[]> {
+  const rows = await gateway.store.query<{ revoked: boolean; told: boolean }>(
+    `select c.revoked_at is not null as revoked, r.serial is not null as told
+     from federation_certificates c left join federation_revocations r using (serial)
+     where c.grant_id = $1::uuid order by c.issued_at`,
+    [grantId],
+  );
+  return rows.map(({ revoked, told }) => (revoked && told ? "revoked" : revoked || told ? "half revoked" : "good"));
 }
 
 test("of 20 keys that redeem one token at once, one gets a certificate", async () => {
@@ -66,7 +69,7 @@ test("of 20 keys that redeem one token at once, one gets a certificate", async (
   const outcomes = await Promise.all(requests.map(({ csrPem }) => codeOf(redeem(token, csrPem))));
   expect(outcomes.filter((outcome) => outcome === "done")).toHaveLength(1);
   expect(outcomes.filter((outcome) => outcome === "enrollment_refused")).toHaveLength(19);
-  expect(await certificatesOf(id)).toBe(1);
+  expect(await certificatesOf(id)).toEqual(["good"]);
 });
 
 test("the same key that asks again, at once or later, gets the same certificate", async () => {
@@ -76,7 +79,7 @@ test("the same key that asks again, at once or later, gets the same certificate"
   const answers = await Promise.all([redeem(token, csrPem), redeem(token, again.csrPem), redeem(token, csrPem)]);
   answers.push(await redeem(token, again.csrPem));
   expect(new Set(answers.map(({ certificate }) => certificate)).size).toBe(1);
-  expect(await certificatesOf(id)).toBe(1);
+  expect(await certificatesOf(id)).toEqual(["good"]);
 });
 
 describe("410 enrollment_refused", () => {
@@ -125,7 +128,7 @@ describe("410 enrollment_refused", () => {
     expect(await codeOf(redeem(token, (await createSigningRequest()).csrPem))).toBe("enrollment_refused");
   });
 
-  test("a grant revoked while its certificate was being signed: nothing is recorded", async () => {
+  test("a grant revoked while its certificate was being signed: its certificate is recorded as revoked, and the CA is to be told", async () => {
     const { id, token } = await newGrant();
     const enrollment = enrollmentWith({
       async issue(request) {
@@ -136,10 +139,10 @@ describe("410 enrollment_refused", () => {
     });
     const { csrPem } = await createSigningRequest();
     expect(await codeOf(enrollment.redeem({ protocol: 1, token, csr: csrPem }))).toBe("enrollment_refused");
-    expect(await certificatesOf(id)).toBe(0);
+    expect(await certificatesOf(id)).toEqual(["revoked"]);
   });
 
-  test("a token that a newer invite replaced while its certificate was being signed: nothing is recorded", async () => {
+  test("a token that a newer invite replaced while its certificate was being signed: its certificate is recorded as revoked, and the CA is to be told", async () => {
     const { id, token } = await newGrant();
     const enrollment = enrollmentWith({
       async issue(request) {
@@ -150,7 +153,7 @@ describe("410 enrollment_refused", () => {
     });
     const { csrPem } = await createSigningRequest();
     expect(await codeOf(enrollment.redeem({ protocol: 1, token, csr: csrPem }))).toBe("enrollment_refused");
-    expect(await certificatesOf(id)).toBe(0);
+    expect(await certificatesOf(id)).toEqual(["revoked"]);
   });
 });
 
@@ -189,8 +192,12 @@ test("a certificate the CA gets wrong is not delivered, and not recorded", async
       ),
   });
   const { csrPem } = await createSigningRequest();
-  expect(await codeOf(enrollment.redeem({ protocol: 1, token, csr: csrPem }))).toMatch(/another grant/);
-  expect(await certificatesOf(id)).toBe(0);
+  expect(await codeOf(enrollment.redeem({ protocol: 1, token, csr: csrPem }))).toBe("authority_unavailable");
+  expect((await auditOf(gateway.store, id, "enrollment")).at(-1)).toMatchObject({
+    outcome: "authority_unavailable",
+    reason: expect.stringContaining("another grant") as string,
+  });
+  expect(await certificatesOf(id)).toEqual([]);
 });
 
 test("tokens are stored hashed", async () => {
@@ -200,13 +207,18 @@ test("tokens are stored hashed", async () => {
   expect(rows.some(({ tokenHash }) => tokenHash === hashToken(token))).toBe(true);
 });
 
-test("enrolling with a new invite replaces the certificate and ends the old one", async () => {
-  const { grant, keys } = await grantAndEnroll(gateway, ada, scope);
+test("a re-invite keeps the grant, and the old certificate until the new one is used", async () => {
+  const { keys, grant } = await grantAndEnroll(gateway, ada, scope);
   const old = gateway.agent(keys);
   expect((await gateway.ask(old, "capabilities", {})).status).toBe(200);
-  const fresh = gateway.agent(await enroll(gateway, (await gateway.grants.invite(admin, grant.id)).url));
-  expect((await gateway.ask(fresh, "capabilities", {})).status).toBe(200);
-  await expect(gateway.ask(old, "capabilities", {})).rejects.toThrow(/closed|reset|hang up/i);
+  const newer = await enroll(gateway, (await gateway.grants.invite(admin, grant.id)).url);
+  expect((await gateway.ask(old, "capabilities", {})).status).toBe(200);
+  expect((await gateway.ask(gateway.agent(newer), "capabilities", {})).status).toBe(200);
+  expect((await gateway.grants.find(admin, grant.id)).status).toBe("active");
+  gateway.advance(61_000);
+  const { status, json } = await gateway.ask(old, "capabilities", {});
+  expect([status, json["code"]]).toEqual([403, "certificate_superseded"]);
+  expect(await certificatesOf(grant.id)).toEqual(["good", "good"]);
 });
 
 describe("grants", () => {

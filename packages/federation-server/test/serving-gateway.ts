@@ -10,14 +10,18 @@ import {
   type Verb,
   verbPath,
 } from "@mosaicstack/federation-protocol";
+import { createInProcessCoordination } from "@mosaicstack/coordination";
 import { openTestStore } from "@mosaicstack/harness";
 import { createSealer, schema, type Store } from "@mosaicstack/storage";
 import { Agent, request as send } from "undici";
 import {
+  createCertificates,
   createEnrollment,
+  createGrantAnnouncer,
   createGrants,
   createListener,
   createLiveSockets,
+  createRenewal,
   type Grants,
   issueServerCertificate,
   openStoredAuthority,
@@ -37,22 +41,50 @@ export interface PeerKeys {
   readonly key: string;
 }
 
+export interface ServingOptions {
+  /** How far from the right time the gateway's clock is at first. */
+  readonly offsetMs?: number;
+  /** Default 7. */
+  readonly certificateLifetimeDays?: number;
+  /** The shortest time from one certificate of a grant to the next. Default 0. */
+  readonly leastIntervalMs?: number;
+  /** Puts something around the gateway's own CA, or another in its place. */
+  readonly authority?: (
+    own: CertificateAuthority,
+    clock: Clock,
+  ) => CertificateAuthority | Promise<CertificateAuthority>;
+}
+
 /** The serving side on a database of its own, with a clock that tests move. */
-export async function startServingGateway() {
+export async function startServingGateway(options: ServingOptions = {}) {
   const store = await openTestStore();
-  let offsetMs = 0;
+  let offsetMs = options.offsetMs ?? 0;
   const clock: Clock = { now: () => new Date(Date.now() + offsetMs) };
   const sealer = createSealer({ secret: randomUUID() + randomUUID() });
-  const authority = await openStoredAuthority({ store, sealer, clock });
+  const own = await openStoredAuthority({ store, sealer, clock });
+  const authority = (await options.authority?.(own, clock)) ?? own;
   const liveSockets = createLiveSockets();
+  const coordination = createInProcessCoordination({ onFault: (_name, error) => faults.push(error) });
+  const announcer = createGrantAnnouncer({ liveSockets, coordination });
   const records: ServingRecord[] = [];
+  const faults: unknown[] = [];
   let port = 0;
   const endpoint = () => `https://127.0.0.1:${port}`;
-  const enrollment = createEnrollment({ store, clock, authority, liveSockets, certificateLifetimeDays: 7, endpoint });
+  const crlUrl = () => "https://127.0.0.1/federation/crl";
+  const { certificateLifetimeDays = 7, leastIntervalMs = 0 } = options;
+  /** What issues certificates, with a store or a CA of a test's own. */
+  const issuance = (other: { store?: Store; authority?: CertificateAuthority } = {}) => {
+    const parts = { store, authority, clock, certificateLifetimeDays, endpoint, crlUrl, leastIntervalMs, ...other };
+    const certificates = createCertificates(parts);
+    const enrollment = createEnrollment({ ...parts, certificates });
+    return { certificates, enrollment, renewal: createRenewal({ ...parts, certificates }) };
+  };
+  const { certificates, enrollment, renewal } = issuance();
   const grants = createGrants({
     store,
     clock,
     liveSockets,
+    coordination,
     inviteLifetimeMinutes: 15,
     enrollUrl: () => "https://127.0.0.1/enroll",
     caFingerprint: fingerprintOf(authority.rootPem),
@@ -66,7 +98,9 @@ export async function startServingGateway() {
     clock,
     maxRowsPerQuery: 200,
     liveSockets,
-    enrollment,
+    certificates,
+    renewal,
+    announcer,
     record: (entry) => records.push(entry),
   });
   ({ port } = await listener.start());
@@ -77,8 +111,13 @@ export async function startServingGateway() {
     authority,
     sealer,
     clock,
+    coordination,
+    announcer,
     grants,
+    certificates,
     enrollment,
+    renewal,
+    issuance,
     liveSockets,
     listener,
     records,
@@ -115,6 +154,7 @@ export async function startServingGateway() {
     async stop() {
       await Promise.all(agents.map((agent) => agent.destroy()));
       await listener.stop();
+      await coordination.close();
       await store.close();
     },
   };
@@ -153,8 +193,8 @@ export function inviteOf(url: string): Invite {
 export async function enroll(gateway: ServingGateway, url: string): Promise<PeerKeys> {
   const request = await createSigningRequest();
   const { token } = inviteOf(url);
-  const { certificate } = await gateway.enrollment.redeem({ protocol: 1, token, csr: request.csrPem });
-  return { cert: certificate, key: request.privateKeyPem };
+  const { certificate, chain } = await gateway.enrollment.redeem({ protocol: 1, token, csr: request.csrPem });
+  return { cert: [certificate, ...chain].join("\n"), key: request.privateKeyPem };
 }
 
 /** A grant over a subject's data, made by an administrator, with the keys of the peer that enrolled for it. */

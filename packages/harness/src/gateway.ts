@@ -1,8 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Config, type FederationConfig, type GivenSecrets, type QueueAccess, Secret } from "@mosaicstack/config";
+import {
+  type CertificateAuthorityConfig,
+  type Config,
+  type FederationConfig,
+  type GivenSecrets,
+  type QueueAccess,
+  Secret,
+} from "@mosaicstack/config";
 import { type Clock, systemClock } from "@mosaicstack/foundation";
 import { schema, type Store } from "@mosaicstack/storage";
 import { openTestStore } from "./embedded-database.ts";
@@ -45,6 +52,16 @@ export interface GatewayOptions {
 export interface GatewayServices {
   readonly database: DatabaseRoleAddress;
   readonly valkey: QueueAccess;
+  /** Absent: the gateway is its own authority. */
+  readonly stepCa?: StepCaFiles;
+}
+
+/** What a step-ca gives its gateways: the folder `gateway/` of deploy/step-ca. */
+export interface StepCaFiles {
+  readonly url: string;
+  readonly rootFile: string;
+  readonly provisionerKeyFile: string;
+  readonly provisionerPasswordFile: string;
 }
 
 /** Where a database is, and as whom. */
@@ -124,7 +141,7 @@ async function configOf(
       const federated = {
         ...common,
         tier: "federated",
-        certificateAuthority: { kind: "embedded" },
+        certificateAuthority: authorityOf(services?.stepCa),
         federation: await federationOf(options),
       } as const;
       if (services === undefined) {
@@ -155,7 +172,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   const embedded = services === undefined ? await openTestStore({ vector: options.tier === "federated" }) : undefined;
   const gateway = await composeGateway({
     config,
-    secrets: { authSecret: new Secret(secret), ...passwordsOf(services) },
+    secrets: { authSecret: new Secret(secret), ...(await secretsOf(services)) },
     clock: options.clock ?? systemClock,
     log: createLog(config.log, { write: (line) => void log.push(line) }),
     ...(embedded === undefined ? {} : { openStore: () => Promise.resolve(embedded) }),
@@ -214,9 +231,20 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   };
 }
 
-function passwordsOf(services: GatewayServices | undefined): GivenSecrets {
-  const { database, valkey } = services ?? {};
+function authorityOf(stepCa: StepCaFiles | undefined): CertificateAuthorityConfig {
+  return stepCa === undefined ? { kind: "embedded" } : { kind: "step-ca", url: stepCa.url, rootFile: stepCa.rootFile };
+}
+
+async function secretsOf(services: GatewayServices | undefined): Promise<GivenSecrets> {
+  const { database, valkey, stepCa } = services ?? {};
+  const fromFile = async (file: string): Promise<Secret> => new Secret((await readFile(file, "utf8")).trim());
   return {
+    ...(stepCa === undefined
+      ? {}
+      : {
+          provisionerKey: await fromFile(stepCa.provisionerKeyFile),
+          provisionerPassword: await fromFile(stepCa.provisionerPasswordFile),
+        }),
     ...(database === undefined ? {} : { databasePassword: new Secret(database.password) }),
     ...(valkey?.password === undefined ? {} : { queuePassword: new Secret(valkey.password) }),
   };

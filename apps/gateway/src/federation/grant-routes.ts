@@ -1,66 +1,38 @@
-import { scopeInputSchema } from "@mosaicstack/federation-protocol";
-import type { Actor, Grant, Grants, IssuedInvite } from "@mosaicstack/federation-server";
-import { instant, resourceNames, title } from "@mosaicstack/resources";
+import type { Actor, Grants } from "@mosaicstack/federation-server";
+import { instant, title } from "@mosaicstack/resources";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
+import {
+  grantAnswer,
+  grantJson,
+  inviteAnswer,
+  inviteJson,
+  revocationPreviewAnswer,
+  revocationPreviewJson,
+  scopeHistoryAnswer,
+  scopeHistoryJson,
+} from "./grant-answers.ts";
 
-const nullableInstant = z.iso.datetime().nullable();
-
-const grantSchema = z.object({
-  id: z.uuid(),
-  name: z.string(),
-  status: z.enum(["pending", "active", "suspended", "revoked", "expired"]),
-  subject: z.object({ id: z.uuid(), name: z.string().nullable() }),
-  scope: scopeInputSchema(resourceNames),
-  created_at: z.iso.datetime(),
-  activated_at: nullableInstant,
-  revoked_at: nullableInstant,
-  expires_at: nullableInstant,
-  certificates: z.array(z.object({ serial: z.string(), not_after: z.iso.datetime(), revoked_at: nullableInstant })),
-});
-
-const inviteSchema = z.object({
-  invite: z.string().describe("The enrollment URL; shown once"),
-  join_command: z.string().describe("What the other gateway's user runs"),
-  invite_expires_at: z.iso.datetime(),
-});
+const scope = z.unknown().describe("What the peer may read; see the schema of a grant's `scope`");
 
 const newGrantSchema = z.strictObject({
   name: title(200),
   subject: title(320).describe("The user as whom the peer reads: id, e-mail or name"),
-  scope: z.unknown().describe("What the peer may read; see the schema of a grant's `scope`"),
+  scope,
   expires_at: instant.optional(),
 });
 
+const grantChangesSchema = z.strictObject({
+  name: title(200).optional(),
+  scope: scope.optional(),
+  expires_at: instant.nullable().optional().describe("Sooner or later, not in the past; null: it has no end"),
+});
+
 const byId = z.strictObject({ id: z.string() });
-
-function grantJson(grant: Grant): z.output<typeof grantSchema> {
-  return {
-    id: grant.id,
-    name: grant.name,
-    status: grant.status,
-    subject: grant.subject,
-    scope: grant.scope,
-    created_at: grant.createdAt.toISOString(),
-    activated_at: grant.activatedAt?.toISOString() ?? null,
-    revoked_at: grant.revokedAt?.toISOString() ?? null,
-    expires_at: grant.expiresAt?.toISOString() ?? null,
-    certificates: grant.certificates.map(({ serial, notAfter, revokedAt }) => ({
-      serial,
-      not_after: notAfter.toISOString(),
-      revoked_at: revokedAt?.toISOString() ?? null,
-    })),
-  };
-}
-
-function inviteJson({ url, expiresAt }: IssuedInvite): z.input<typeof inviteSchema> {
-  return {
-    invite: url,
-    join_command: `mosaic federation peer add '${url}'`,
-    invite_expires_at: expiresAt.toISOString(),
-  };
-}
+const revocationQuery = z.strictObject({
+  dry_run: z.enum(["true", "false"]).optional().describe("Say what would happen, and change nothing"),
+});
 
 /** Who administers grants in a request. */
 export function actorOf({ principal }: FastifyRequest): Actor {
@@ -72,57 +44,116 @@ export function grantRoutes(untyped: FastifyInstance, { grants }: { readonly gra
   const app = untyped.withTypeProvider<ZodTypeProvider>();
   const tags = ["federation"];
   const path = "/api/v1/federation/grants";
+  const config = { access: "user" } as const;
+  const forAdministrators = { access: "admin" } as const;
 
   app.get(
     path,
-    {
-      config: { access: "user" },
-      schema: { summary: "List grants", tags, response: { 200: z.object({ grants: z.array(grantSchema) }) } },
-    },
+    { config, schema: { summary: "List grants", tags, response: { 200: z.object({ grants: z.array(grantAnswer) }) } } },
     async (request) => ({ grants: (await grants.list(actorOf(request))).map(grantJson) }),
   );
 
   app.post(
     path,
     {
-      config: { access: "admin" },
+      config: forAdministrators,
       schema: {
         summary: "Make a grant and its invite",
         tags,
         body: newGrantSchema,
-        response: { 201: inviteSchema.extend({ grant: grantSchema }) },
+        response: { 201: inviteAnswer.extend({ grant: grantAnswer }) },
       },
     },
     async (request, reply) => {
-      const { name, subject, scope, expires_at: expiresAt } = request.body;
-      const made = await grants.create(actorOf(request), { name, subject, scope, expiresAt: expiresAt ?? null });
+      const { name, subject, scope: wanted, expires_at: expiresAt } = request.body;
+      const input = { name, subject, scope: wanted, expiresAt: expiresAt ?? null };
+      const made = await grants.create(actorOf(request), input);
       return await reply.code(201).send({ grant: grantJson(made.grant), ...inviteJson(made.invite) });
     },
   );
 
   app.get(
     `${path}/:id`,
-    {
-      config: { access: "user" },
-      schema: { summary: "Show a grant", tags, params: byId, response: { 200: grantSchema } },
-    },
+    { config, schema: { summary: "Show a grant", tags, params: byId, response: { 200: grantAnswer } } },
     async (request) => grantJson(await grants.find(actorOf(request), request.params.id)),
+  );
+
+  app.get(
+    `${path}/:id/scopes`,
+    {
+      config,
+      schema: { summary: "List the scopes a grant has had", tags, params: byId, response: { 200: scopeHistoryAnswer } },
+    },
+    async (request) => scopeHistoryJson(await grants.scopes(actorOf(request), request.params.id)),
+  );
+
+  app.patch(
+    `${path}/:id`,
+    {
+      config: forAdministrators,
+      schema: {
+        summary: "Change a grant's name, scope or end",
+        description: "Takes effect with the peer's next request.",
+        tags,
+        params: byId,
+        body: grantChangesSchema,
+        response: { 200: grantAnswer },
+      },
+    },
+    async (request) => {
+      const { expires_at: expiresAt, ...changes } = request.body;
+      return grantJson(await grants.edit(actorOf(request), request.params.id, { ...changes, expiresAt }));
+    },
+  );
+
+  app.post(
+    `${path}/:id/suspend`,
+    {
+      config: forAdministrators,
+      schema: { summary: "Stop a grant until it is resumed", tags, params: byId, response: { 200: grantAnswer } },
+    },
+    async (request) => grantJson(await grants.suspend(actorOf(request), request.params.id)),
+  );
+
+  app.post(
+    `${path}/:id/resume`,
+    {
+      config: forAdministrators,
+      schema: {
+        summary: "Let a suspended grant go on",
+        description: "One suspended for `cloned_key` loses its certificates: its peer needs a new invite.",
+        tags,
+        params: byId,
+        response: { 200: grantAnswer },
+      },
+    },
+    async (request) => grantJson(await grants.resume(actorOf(request), request.params.id)),
   );
 
   app.post(
     `${path}/:id/revoke`,
     {
-      config: { access: "user" },
-      schema: { summary: "Revoke a grant, at once", tags, params: byId, response: { 200: grantSchema } },
+      config,
+      schema: {
+        summary: "Revoke a grant, at once",
+        tags,
+        params: byId,
+        querystring: revocationQuery,
+        response: { 200: z.union([revocationPreviewAnswer, grantAnswer]) },
+      },
     },
-    async (request) => grantJson(await grants.revoke(actorOf(request), request.params.id)),
+    async (request) => {
+      const [actor, { id }] = [actorOf(request), request.params];
+      if (request.query.dry_run === "true") return revocationPreviewJson(await grants.previewRevocation(actor, id));
+      return grantJson(await grants.revoke(actor, id));
+    },
   );
 
   app.post(
     `${path}/:id/token`,
     {
-      config: { access: "admin" },
-      schema: { summary: "Make a new invite for a grant", tags, params: byId, response: { 200: inviteSchema } },
+      config: forAdministrators,
+      schema: { summary: "Make a new invite for a grant", tags, params: byId, response: { 200: inviteAnswer } },
     },
     async (request) => inviteJson(await grants.invite(actorOf(request), request.params.id)),
   );

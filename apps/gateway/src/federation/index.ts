@@ -1,20 +1,30 @@
 import type { AddressInfo } from "node:net";
-import type { EmbeddedFederatedConfig, FederatedConfig } from "@mosaicstack/config";
+import { join } from "node:path";
+import type { EmbeddedFederatedConfig, FederatedConfig, GivenSecrets } from "@mosaicstack/config";
 import { fingerprintOf, type Reader } from "@mosaicstack/federation-protocol";
 import { createBlendedReader, createPeers } from "@mosaicstack/federation-client";
 import {
+  createCertificates,
   createEnrollment,
+  createGrantAnnouncer,
   createGrants,
+  createLastUses,
   createListener,
   createLiveSockets,
+  createRenewal,
+  isServerCertificateDue,
   issueServerCertificate,
-  openStoredAuthority,
 } from "@mosaicstack/federation-server";
+import type { Coordination } from "@mosaicstack/coordination";
 import type { Clock } from "@mosaicstack/foundation";
 import type { Sealer, Store } from "@mosaicstack/storage";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import { listenerUrl } from "../http/listener-url.ts";
+import { openAuthority } from "./authority.ts";
+import { authorityRoute } from "./authority-route.ts";
+import { CRL_PATH, crlRoute } from "./crl-route.ts";
 import { enrollmentRoutes } from "./enrollment-routes.ts";
+import { composeGrantDuties } from "./grant-duties.ts";
 import { grantRoutes } from "./grant-routes.ts";
 import { peerRoutes } from "./peer-routes.ts";
 import { localSource } from "./local-source.ts";
@@ -26,6 +36,8 @@ export interface Federation {
   /** REST under /api/v1/federation, and the enrollment of new peers. */
   routes(app: FastifyInstance): void;
   onUserRemoved(userId: string): Promise<void>;
+  /** Another replica changed or removed the user: what is kept here of theirs is read anew. */
+  forgetUser(userId: string): void;
   /** For the people listener's `tls: auto`. */
   serverCertificate(): { readonly cert: string; readonly key: string };
   /** Opens the mTLS listener. */
@@ -36,20 +48,23 @@ export interface Federation {
 }
 
 const renewalCheckMs = 3_600_000;
+const RENEW_PEERS_MS = 60_000;
 
 export async function composeFederation(dependencies: {
   readonly config: EmbeddedFederatedConfig | FederatedConfig;
+  readonly secrets: GivenSecrets;
   readonly store: Store;
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly log: FastifyBaseLogger;
   readonly localReader: Reader;
+  readonly coordination: Coordination;
   /** Where people reach this gateway, and invites are redeemed; known once it listens. */
   readonly peopleUrl: () => string;
 }): Promise<Federation> {
-  const { config, store, sealer, clock, log, localReader } = dependencies;
+  const { config, secrets, store, sealer, clock, log, localReader, coordination } = dependencies;
   const settings = config.federation;
-  const authority = await openStoredAuthority({ store, sealer, clock });
+  const authority = await openAuthority({ config: config.certificateAuthority, secrets, store, sealer, clock });
   const hostnames = [config.http.publicUrl, settings.publicUrl].flatMap((url) =>
     url === undefined ? [] : [hostnameOf(url)],
   );
@@ -62,18 +77,19 @@ export async function composeFederation(dependencies: {
   };
 
   const liveSockets = createLiveSockets();
-  const enrollment = createEnrollment({
-    store,
-    clock,
-    authority,
-    liveSockets,
-    certificateLifetimeDays: settings.certificateLifetimeDays,
-    endpoint,
-  });
+  const announcer = createGrantAnnouncer({ liveSockets, coordination });
+  const { certificateLifetimeDays } = settings;
+  const certificates = createCertificates({ store, clock, authority, certificateLifetimeDays });
+  const crlUrl = () => `${dependencies.peopleUrl()}${CRL_PATH}`;
+  const enrollment = createEnrollment({ store, clock, certificates, endpoint, crlUrl });
+  const renewal = createRenewal({ store, clock, certificates, endpoint });
+  const lastUses = createLastUses({ clock });
   const grants = createGrants({
     store,
     clock,
     liveSockets,
+    coordination,
+    lastUses,
     inviteLifetimeMinutes: settings.inviteLifetimeMinutes,
     enrollUrl: () => `${dependencies.peopleUrl()}/enroll`,
     caFingerprint: fingerprintOf(authority.rootPem),
@@ -87,10 +103,35 @@ export async function composeFederation(dependencies: {
     clock,
     maxRowsPerQuery: settings.maxRowsPerQuery,
     liveSockets,
-    enrollment,
-    record: (entry) => log.info({ federation: entry }, "peer request"),
+    certificates,
+    renewal,
+    announcer,
+    record(entry) {
+      if (entry.outcome === "ok" && entry.grantId !== null) lastUses.note(entry.grantId);
+      log.info({ federation: entry }, "peer request");
+    },
   });
-  const peers = createPeers({ store, sealer, clock });
+  const duties = composeGrantDuties({
+    store,
+    clock,
+    log,
+    authority,
+    liveSockets,
+    announcer,
+    coordination,
+    // A backup of the database alone does not take it back.
+    ...(config.embedded ? { crlCopyPath: join(config.dataDirectory, "crl.pem") } : {}),
+  });
+  const peers = createPeers({
+    store,
+    sealer,
+    clock,
+    alert({ userId, name, from, to, code }) {
+      const changed = { userId, peer: name, from, to, code };
+      if (to === "active") log.info(changed, "a peer works again");
+      else log.warn(changed, "a peer needs to be looked at");
+    },
+  });
   const reader = createBlendedReader({
     local: localReader,
     localSource: (userId) => localSource(localReader, userId),
@@ -98,8 +139,8 @@ export async function composeFederation(dependencies: {
     deadlineMs: settings.deadlineMs,
   });
 
-  const renewal = setInterval(() => {
-    if (clock.now() < certificate.renewAt) return;
+  const serverRenewal = setInterval(() => {
+    if (!isServerCertificateDue(certificate, clock.now())) return;
     issueServerCertificate(authority, clock, hostnames).then(
       (renewed) => {
         certificate = renewed;
@@ -108,23 +149,36 @@ export async function composeFederation(dependencies: {
       (error: unknown) => log.error({ err: error }, "the server certificate could not be renewed"),
     );
   }, renewalCheckMs);
-  renewal.unref();
+  serverRenewal.unref();
 
   return {
     reader,
     routes(app) {
-      enrollmentRoutes(app, { enrollment });
+      enrollmentRoutes(app, { enrollment, clock });
       grantRoutes(app, { grants });
       peerRoutes(app, { peers, grants, endpoint });
+      crlRoute(app, duties);
+      const { crl, countUntold } = duties;
+      authorityRoute(app, { config: config.certificateAuthority, rootPem: authority.rootPem, crl, countUntold });
     },
-    onUserRemoved: (userId) => grants.revokeAllOf(userId),
+    async onUserRemoved(userId) {
+      peers.forgetUser(userId);
+      await grants.revokeAllOf(userId);
+    },
+    forgetUser: (userId) => peers.forgetUser(userId),
     serverCertificate: () => certificate,
     async start() {
+      await duties.start();
+      await coordination.schedule({
+        name: "peer-renewal",
+        everyMs: RENEW_PEERS_MS,
+        work: async () => void (await peers.renewDuePeers()),
+      });
       address = await listener.start();
     },
     async stop() {
-      clearInterval(renewal);
-      await Promise.all([listener.stop(), peers.close()]);
+      clearInterval(serverRenewal);
+      await Promise.all([listener.stop(), peers.close(), duties.stop()]);
     },
     endpoint,
   };

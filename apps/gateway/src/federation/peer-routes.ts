@@ -14,6 +14,17 @@ const peerSchema = z.object({
   endpoint: z.string().nullable(),
   grant_id: z.uuid().nullable(),
   not_after: z.iso.datetime().nullable().describe("The end of the client certificate's life"),
+  generation: z.int().describe("Which of the grant's certificates is in use, counted from 1; 0 until enrolled"),
+  degraded_since: z.iso.datetime().nullable().describe("Since when the certificate's renewal fails"),
+  renew_at: z.iso.datetime().nullable().describe("When the certificate is renewed, or tried to be again"),
+  renew_error: z.string().nullable().describe("Why the last renewal failed, or what ended the peer: an error code"),
+  last_success_at: z.iso.datetime().nullable(),
+  last_failure_at: z.iso.datetime().nullable(),
+  last_failure: z.string().nullable().describe("The last failure's error code"),
+  last_failure_reason: z
+    .string()
+    .nullable()
+    .describe("More than the code says, e.g. `crl_stale`: why the peer's CRL proved no revocation"),
   created_at: z.iso.datetime(),
 });
 
@@ -28,6 +39,13 @@ const newPeerSchema = z.strictObject({
   name: title(63).optional().describe("Lower-case letters, digits and hyphens; default: from the invite's host"),
 });
 
+const checkSchema = z.object({
+  enroll_url: z.string().describe("Where the invite would be redeemed"),
+  ca_fingerprint: z.string().describe("SHA-256 of the root certificate that the invite pins"),
+  trusted_by: z.enum(["pinned-root", "public-ca", "loopback"]).describe("What vouches for the server"),
+  clock_skew_seconds: z.int().nullable().describe("The gateway's clock less this one's; null: it told no time"),
+});
+
 const byName = z.strictObject({ name: z.string() });
 
 function peerJson(peer: Peer): z.output<typeof peerSchema> {
@@ -37,9 +55,21 @@ function peerJson(peer: Peer): z.output<typeof peerSchema> {
     source: peerSource(peer.name),
     endpoint: peer.endpoint,
     grant_id: peer.remoteGrantId,
-    not_after: peer.notAfter?.toISOString() ?? null,
+    not_after: instant(peer.notAfter),
+    generation: peer.generation,
+    degraded_since: instant(peer.degradedSince),
+    renew_at: instant(peer.renewAt),
+    renew_error: peer.renewError,
+    last_success_at: instant(peer.lastSuccessAt),
+    last_failure_at: instant(peer.lastFailureAt),
+    last_failure: peer.lastFailure,
+    last_failure_reason: peer.lastFailureReason,
     created_at: peer.createdAt.toISOString(),
   };
+}
+
+function instant(at: Date | null): string | null {
+  return at?.toISOString() ?? null;
 }
 
 /** The gateways a user reads from. Each belongs to the user who added it, administrators included. */
@@ -65,10 +95,48 @@ export function peerRoutes(
     path,
     {
       config,
-      schema: { summary: "Add a peer by its invite", tags, body: newPeerSchema, response: { 201: peerSchema } },
+      schema: {
+        summary: "Add a peer by its invite, or give one a new certificate",
+        tags,
+        body: newPeerSchema,
+        response: { 201: peerSchema },
+      },
     },
     async ({ principal, body }, reply) =>
       await reply.code(201).send(peerJson(await peers.add(principal.userId, body.invite, body.name))),
+  );
+
+  app.post(
+    `${path}/check`,
+    {
+      config,
+      schema: {
+        summary: "Check an invite without redeeming it",
+        description:
+          "Reaches the invite's gateway, and checks its certificate against the pin and its clock against this one's.",
+        tags,
+        body: newPeerSchema.pick({ invite: true }),
+        response: { 200: checkSchema },
+      },
+    },
+    async ({ body }) => {
+      const { enrollUrl, caFingerprint, trustedBy, clockSkewSeconds } = await peers.check(body.invite);
+      return {
+        enroll_url: enrollUrl,
+        ca_fingerprint: caFingerprint,
+        trusted_by: trustedBy,
+        clock_skew_seconds: clockSkewSeconds,
+      };
+    },
+  );
+
+  app.post(
+    `${path}/:name/renew`,
+    {
+      config,
+      schema: { summary: "Renew a peer's certificate now", tags, params: byName, response: { 200: peerSchema } },
+    },
+    async ({ principal, params }) => peerJson(await peers.renew(principal.userId, params.name)),
   );
 
   app.get(

@@ -14,6 +14,7 @@ import {
   SubjectAlternativeNameExtension,
   type X509Certificate,
   X509CertificateGenerator,
+  X509CrlGenerator,
 } from "@peculiar/x509";
 
 const MINUTE_MS = 60_000;
@@ -43,6 +44,18 @@ export interface TestAuthority {
   }): Promise<KeyAndCertificate>;
   /** PEM, for the key of a signing request. */
   client(csrPem: string, wishes: ClientCertificateWishes): Promise<string>;
+  /** What stands between a client certificate and the root, PEM. */
+  readonly chainPem: readonly string[];
+  /** A CRL of whoever issues client certificates, DER. */
+  revocationList(wishes: RevocationListWishes): Promise<Uint8Array>;
+}
+
+export interface RevocationListWishes {
+  /** Lower-case hex. */
+  readonly serials: readonly string[];
+  readonly number: number;
+  readonly thisUpdate: Date;
+  readonly nextUpdate: Date;
 }
 
 function newKey() {
@@ -58,7 +71,11 @@ function newKey() {
 const importPublic = (spki: Uint8Array) => webcrypto.subtle.importKey("spki", spki, KEY_ALGORITHM, true, ["verify"]);
 const serial = () => `40${randomBytes(15).toString("hex")}`;
 
-export async function createTestAuthority(name = "Test CA"): Promise<TestAuthority> {
+/** @param options.intermediate whether one signs the client certificates, as step-ca's does */
+export async function createTestAuthority(
+  name = "Test CA",
+  options: { readonly intermediate?: boolean } = {},
+): Promise<TestAuthority> {
   const rootKey = newKey();
   const signingKey = await rootKey.private();
   const root = await X509CertificateGenerator.createSelfSigned({
@@ -71,20 +88,39 @@ export async function createTestAuthority(name = "Test CA"): Promise<TestAuthori
     extensions: [new BasicConstraintsExtension(true, undefined, true)],
   });
 
+  const signer = options.intermediate === true ? await intermediate() : { certificate: root, key: signingKey };
+
+  async function intermediate() {
+    const key = newKey();
+    const certificate = await X509CertificateGenerator.create({
+      serialNumber: serial(),
+      subject: `CN=${name} intermediate`,
+      issuer: root.subject,
+      notBefore: root.notBefore,
+      notAfter: root.notAfter,
+      signingKey,
+      signingAlgorithm: SIGNING_ALGORITHM,
+      publicKey: await key.public(),
+      extensions: [new BasicConstraintsExtension(true, 0, true)],
+    });
+    return { certificate, key: await key.private() };
+  }
+
   async function issue(
     publicKey: webcrypto.CryptoKey,
     usages: string[],
     san: Extension,
     from: Date,
     to: Date,
+    by = { certificate: root, key: signingKey },
   ): Promise<string> {
     const certificate: X509Certificate = await X509CertificateGenerator.create({
       serialNumber: serial(),
       subject: "",
-      issuer: root.subject,
+      issuer: by.certificate.subject,
       notBefore: from,
       notAfter: to,
-      signingKey,
+      signingKey: by.key,
       signingAlgorithm: SIGNING_ALGORITHM,
       publicKey,
       extensions: [new BasicConstraintsExtension(false, undefined, true), new ExtendedKeyUsageExtension(usages), san],
@@ -112,7 +148,25 @@ export async function createTestAuthority(name = "Test CA"): Promise<TestAuthori
         san,
         notBefore ?? new Date(Date.now() - MINUTE_MS),
         notAfter ?? new Date(Date.now() + 7 * DAY_MS),
+        signer,
       );
+    },
+    chainPem: signer.certificate === root ? [] : [`${signer.certificate.toString("pem")}\n`],
+    async revocationList({ serials, number, thisUpdate, nextUpdate }) {
+      const digits = number.toString(16);
+      const bytes = Buffer.from(`00${digits.length % 2 === 0 ? digits : `0${digits}`}`, "hex");
+      const trimmed = (bytes[1] ?? 0) < 0x80 ? bytes.subarray(1) : bytes;
+      const value = Buffer.concat([Buffer.from([0x02, trimmed.length]), trimmed]);
+      const list = await X509CrlGenerator.create({
+        issuer: signer.certificate.subject,
+        thisUpdate,
+        nextUpdate,
+        signingAlgorithm: SIGNING_ALGORITHM,
+        signingKey: signer.key,
+        entries: serials.map((serialNumber) => ({ serialNumber, revocationDate: thisUpdate })),
+        extensions: [new Extension("2.5.29.20", false, new Uint8Array(value).buffer)],
+      });
+      return new Uint8Array(list.rawData);
     },
   };
 }
