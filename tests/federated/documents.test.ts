@@ -23,9 +23,9 @@ afterEach(async () => {
   for (const close of opened.splice(0).toReversed()) await close();
 });
 
-/** What `mosaic setup` asks, and what is answered. */
+/** What `mosaic setup` asks, and what is answered: the code is the one printed last. */
 const ADA = {
-  "setup code": (printed: string) => /setup code {2}(\S+)/.exec(printed)?.[1],
+  "setup code": (printed: string) => [...printed.matchAll(/setup code {2}(\S+)/g)].at(-1)?.[1],
   "Your name": "Ada",
   "e-mail": "ada@work.example",
   "The password": "correct horse battery staple",
@@ -141,15 +141,39 @@ describe("a gateway of one's own, as README.md makes it,", () => {
   }, 120_000);
 });
 
-describe.each(["docs/federation/SETUP.md", "docs/guides/migrate-tier.md"])("%s", (document) => {
-  test("has no block that is neither run nor in need of a container engine", async () => {
-    const steps = await stepsOfFile(document);
-    const fences = (await readFile(join(ROOT, document), "utf8")).match(/^[ >]*(```|~~~)sh\b/gm) ?? [];
-    expect(steps.filter(({ kind }) => kind !== "output" && kind !== "stop")).toHaveLength(fences.length);
-    const left = steps.flatMap((step) => (step.kind === "container" ? commandsOf(step.text) : []));
-    for (const command of left) expect(command).toMatch(/^docker /);
-  });
+describe("docs/federation/ADMIN-CLI.md", () => {
+  test("prints what it says, on two gateways", async () => {
+    const { directory, path } = await newReader();
+    const [workPort, homePort] = [await freePorts(), await freePorts()];
+    const counts = await runDocument({
+      steps: await stepsOfFile("docs/federation/ADMIN-CLI.md"),
+      directory,
+      path,
+      edits: {
+        WORK_PORT: String(workPort),
+        WORK_PEERS_PORT: String(workPort + 1),
+        HOME_PORT: String(homePort),
+        HOME_PEERS_PORT: String(homePort + 1),
+      },
+      answers: ADA,
+    });
+    expect(counts).toMatchObject({ background: 2, stop: 1, typed: 2, container: 0 });
+    expect(counts.output).toBeGreaterThan(15);
+  }, 300_000);
 });
+
+describe.each(["docs/federation/SETUP.md", "docs/federation/ADMIN-CLI.md", "docs/guides/migrate-tier.md"])(
+  "%s",
+  (document) => {
+    test("has no block that is neither run nor in need of a container engine", async () => {
+      const steps = await stepsOfFile(document);
+      const fences = (await readFile(join(ROOT, document), "utf8")).match(/^[ >]*(```|~~~)sh\b/gm) ?? [];
+      expect(steps.filter(({ kind }) => kind !== "output" && kind !== "stop")).toHaveLength(fences.length);
+      const left = steps.flatMap((step) => (step.kind === "container" ? commandsOf(step.text) : []));
+      for (const command of left) expect(command).toMatch(/^docker /);
+    });
+  },
+);
 
 interface Login {
   readonly host: string;

@@ -135,6 +135,12 @@ export const commandGroups: readonly CommandGroup[] = [
     load: async () => await import("./commands/storage.ts"),
   },
   {
+    name: "seal",
+    summary: "Change the key that secrets are sealed with at rest: seal rotate",
+    heading: "Gateways",
+    load: async () => await import("./commands/seal.ts"),
+  },
+  {
     name: "completion",
     summary: "Print the shell's completion script: bash, zsh, fish",
     heading: "The command itself",

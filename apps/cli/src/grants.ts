@@ -1,6 +1,11 @@
 import { isId } from "@mosaicstack/foundation";
 import type { Gateway } from "./gateway.ts";
 import { cliProblem } from "./problems.ts";
+import { shown } from "./rows.ts";
+import { formatFields, formatTable } from "./table.ts";
+
+/** Where grants are in the REST API. */
+export const GRANTS_PATH = "/api/v1/federation/grants";
 
 /** A grant's scope, as the gateway answers it. */
 export interface GrantScope {
@@ -11,21 +16,41 @@ export interface GrantScope {
   readonly max_rows_per_query: number;
 }
 
+/** One of a grant's certificates. */
+export interface GrantCertificate {
+  readonly serial: string;
+  readonly generation: number;
+  readonly state: string;
+  readonly issued_at: string;
+  readonly not_after: string;
+  readonly confirmed_at: string | null;
+  readonly superseded_at: string | null;
+  readonly revoked_at: string | null;
+}
+
 export interface Grant {
   readonly id: string;
   readonly name: string;
   readonly status: string;
   readonly subject: { readonly id: string; readonly name: string | null };
   readonly scope: GrantScope;
+  readonly generation: number;
   readonly created_at: string;
   readonly activated_at: string | null;
+  readonly suspended_at: string | null;
+  readonly suspended_reason: string | null;
   readonly revoked_at: string | null;
   readonly expires_at: string | null;
-  readonly certificates: readonly {
-    readonly serial: string;
-    readonly not_after: string;
-    readonly revoked_at: string | null;
-  }[];
+  readonly last_used_at: string | null;
+  /** Newest first. */
+  readonly certificates: readonly GrantCertificate[];
+}
+
+/** A scope that a grant had, or has. */
+export interface ScopeChange {
+  readonly scope: GrantScope;
+  readonly changed_by: string;
+  readonly changed_at: string;
 }
 
 /** A grant's invite: a secret until it is used, shown once. */
@@ -36,7 +61,7 @@ export interface IssuedInvite {
 }
 
 export async function listGrants(gateway: Gateway): Promise<readonly Grant[]> {
-  return (await gateway.call<{ grants: Grant[] }>("GET", "/api/v1/federation/grants")).body.grants;
+  return (await gateway.call<{ grants: Grant[] }>("GET", GRANTS_PATH)).body.grants;
 }
 
 /**
@@ -67,6 +92,15 @@ export async function grantId(gateway: Gateway, reference: string): Promise<stri
   return grant.id;
 }
 
+/** A grant somebody named, and its path. @throws Problem as {@link grantId} */
+export async function findGrant(
+  gateway: Gateway,
+  reference: string,
+): Promise<{ readonly grant: Grant; readonly path: string }> {
+  const path = `${GRANTS_PATH}/${await grantId(gateway, reference)}`;
+  return { grant: (await gateway.call<Grant>("GET", path)).body, path };
+}
+
 /** What a scope lets a peer read, as a sentence. */
 export function describeScope(scope: GrantScope): string {
   const resources = scope.resources.filter((name) => !scope.excluded_resources.includes(name));
@@ -79,4 +113,57 @@ export function describeScope(scope: GrantScope): string {
       : []),
   ];
   return `${resources.join(", ")}: ${rows.join(" and ")}, at most ${scope.max_rows_per_query} a query`;
+}
+
+/** Why a grant is suspended, where it was not a person. */
+const SUSPENDED_FOR: Readonly<Record<string, string>> = {
+  cloned_key: "cloned key: two gateways renewed the same certificate",
+};
+
+/** A grant, a line each of what there is to say. */
+export function grantFields(grant: Grant): string {
+  const { suspended_at: suspended, suspended_reason: reason } = grant;
+  const why = reason === null ? "" : `, ${SUSPENDED_FOR[reason] ?? reason}`;
+  return formatFields([
+    ["id", grant.id],
+    ["name", grant.name],
+    ["status", grant.status],
+    ["subject", `${grant.subject.name ?? "(removed)"} (${grant.subject.id})`],
+    ["may read", describeScope(grant.scope)],
+    ["created", shown(grant.created_at)],
+    ["activated", shown(grant.activated_at)],
+    ...(suspended === null ? [] : [["suspended", `${shown(suspended)}${why}`] as const]),
+    ...(grant.revoked_at === null ? [] : [["revoked", shown(grant.revoked_at)] as const]),
+    ["expires", shownEnd(grant)],
+    ["last used", grant.last_used_at === null ? "not since the gateway was started" : shown(grant.last_used_at)],
+  ]);
+}
+
+/** When a grant ends, or that it does not. */
+export function shownEnd({ expires_at: end }: Pick<Grant, "expires_at">): string {
+  return end === null ? "never" : shown(end);
+}
+
+/** A grant's certificates, one a line; the empty text where there is none. */
+export function certificatesTable(certificates: readonly GrantCertificate[], width: number | undefined): string {
+  if (certificates.length === 0) return "";
+  return formatTable(
+    [
+      { heading: "CERTIFICATE", flexible: true },
+      { heading: "GENERATION" },
+      { heading: "STATE" },
+      { heading: "ISSUED" },
+      { heading: "UNTIL" },
+      { heading: "FIRST USED" },
+    ],
+    certificates.map((certificate) => [
+      certificate.serial,
+      String(certificate.generation),
+      certificate.state,
+      shown(certificate.issued_at),
+      shown(certificate.not_after),
+      shown(certificate.confirmed_at) || "never",
+    ]),
+    width,
+  );
 }

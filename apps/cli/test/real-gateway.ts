@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Config, Secret } from "@mosaicstack/config";
-import { systemClock } from "@mosaicstack/foundation";
+import { type Clock, systemClock } from "@mosaicstack/foundation";
 import { composeGateway, createLog } from "@mosaicstack/gateway";
 import { openTestStore } from "@mosaicstack/harness";
 import { type Ran, runHere, type RunOptions } from "./run-here.ts";
@@ -57,16 +57,19 @@ interface StartOptions {
   readonly tier?: "standalone" | "federated";
   /** Default true: Ada is its first admin. */
   readonly withAdmin?: boolean;
+  /** What the gateway takes for the time. Default: the machine's. */
+  readonly clock?: Clock;
 }
 
 /** Starts a gateway on a free port. Stop it when done. */
-export async function startGateway({ tier = "standalone", withAdmin = true }: StartOptions = {}): Promise<RealGateway> {
+export async function startGateway(start: StartOptions = {}): Promise<RealGateway> {
+  const { tier = "standalone", withAdmin = true, clock = systemClock } = start;
   const folder = await mkdtemp(join(tmpdir(), "mosaic-cli-gateway-"));
   const store = await openTestStore({ vector: tier === "federated" });
   const gateway = await composeGateway({
     config: tier === "federated" ? federated(folder) : standalone,
     secrets: { authSecret: new Secret("a secret of a test, longer than thirty-two characters") },
-    clock: systemClock,
+    clock,
     log: createLog(log),
     openStore: () => Promise.resolve(store),
   });

@@ -2,7 +2,7 @@ import type { AddressInfo } from "node:net";
 import { type Config, ensureSecrets, type GivenSecrets } from "@mosaicstack/config";
 import type { Clock } from "@mosaicstack/foundation";
 import { createWriter } from "@mosaicstack/resources";
-import { createSealer, type Store } from "@mosaicstack/storage";
+import { assertSealKey, createSealer, type Store } from "@mosaicstack/storage";
 import type { FastifyBaseLogger } from "fastify";
 import { createApiKeys } from "./auth/api-keys.ts";
 import { createAuthenticator } from "./auth/authenticator.ts";
@@ -99,6 +99,7 @@ async function compose(dependencies: GatewayDependencies, owned: Owned): Promise
   // After the store: generated secrets are made under the data directory's lock.
   const secrets = await ensureSecrets({ config, secrets: given });
   const sealer = createSealer({ secret: secrets.sealKey.reveal() });
+  await assertSealKey(store, sealer);
   const localReader = createLocalReader(store);
   let listening: string | undefined;
   const peopleUrl = (): string => {

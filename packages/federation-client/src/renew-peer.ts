@@ -144,6 +144,8 @@ export function createPeerRenewal(dependencies: {
     const outcome = outcomeOf(failure, { remoteNow, now }, { notAfter });
     const failures = row.renewAttempts + 1;
     const { code } = outcome.problem;
+    // Somebody asked before it was due, and too soon after the last time: that says nothing of the peer.
+    if (code === "peer_rate_limited" && row.renewAt !== null && row.renewAt > now) return outcome.problem;
     switch (outcome.kind) {
       case "revoked":
         await stored(row, rows.end(row, "revoked", code));

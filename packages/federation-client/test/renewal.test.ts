@@ -273,6 +273,21 @@ describe("a renewal that fails", () => {
     expect(await peer()).toMatchObject({ state: "degraded" });
   });
 
+  test("because somebody pressed for it too soon counts for nothing", async () => {
+    await add();
+    const before = await scene.row();
+    scene.gateway.onRenewal = (_request, response) => answerJson(response, {}, 429);
+    for (let press = 0; press < 4; press += 1) {
+      expect(await codeOf(scene.peers.renew(scene.ada, "work"))).toBe("peer_rate_limited");
+    }
+    const { renewAt, renewAttempts, state } = await scene.row();
+    expect({ renewAt, renewAttempts, state }).toEqual({ renewAt: before.renewAt, renewAttempts: 0, state: "active" });
+    // Once it is due, it is an attempt like any other.
+    scene.advance(5 * DAY_MS);
+    await scene.peers.renewDuePeers();
+    expect(await scene.row()).toMatchObject({ renewAttempts: 1, renewError: "peer_rate_limited" });
+  });
+
   test("because the grant is revoked ends it: revoked, written down, asked no more", async () => {
     await add();
     scene.gateway.grant().status = "revoked";

@@ -16,6 +16,15 @@ export { type ConstraintViolation, constraintViolation, databaseProblem } from "
 export { type MigrationState, migrationsDirectory } from "./migrate.ts";
 export { type PostgresFindings, probePostgres } from "./probes/probe-postgres.ts";
 export { problem as storageProblem } from "./problems.ts";
+export {
+  assertSealKey,
+  countSealedOtherwise,
+  type SealedColumn,
+  sealedColumns,
+  type SealedOtherwise,
+} from "./sealed-columns.ts";
+export { openForRotation, type RotationDatabase } from "./seal-rotation-database.ts";
+export { type RotatedColumn, type Rotation, rotateSeal, type RotationOptions } from "./seal-rotation.ts";
 export { type Binding, createSealer, type Sealer } from "./sealing.ts";
 export { embeddings, INDEXED_DIMENSIONS } from "./schema/embeddings.ts";
 export type { Database, Engine, ReadStore, Store } from "./store.ts";

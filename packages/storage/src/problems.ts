@@ -108,6 +108,18 @@ export const problem = problemTable({
     title: "The rows in the target are not those of the source.",
     remedy: "Look for a trigger or another program that changes rows in the target; then use a new, empty database.",
   },
+  seal_key_differs: {
+    status: 500,
+    title: "The database has values sealed with another key than the one configured.",
+    remedy:
+      "Set MOSAIC_SEAL_KEY (or BETTER_AUTH_SECRET, where that isn't set) to what it was when they were sealed; after `mosaic seal rotate`, set MOSAIC_SEAL_KEY_FILE to the new key's file.",
+  },
+  seal_values_unopened: {
+    status: 409,
+    title: "Sealed values don't open with the key this gateway has.",
+    remedy:
+      "Set MOSAIC_SEAL_KEY (or BETTER_AUTH_SECRET, where that isn't set) to the key they were sealed with. Values that no key opens were tampered with or moved: delete their rows, then run the command again.",
+  },
   unsealing_failed: {
     status: 500,
     title: "A sealed value can't be opened.",

@@ -2,28 +2,46 @@ import type { DefineWithin } from "../command-groups.ts";
 import { examples } from "../examples.ts";
 import { federationGateway } from "../federation-gateway.ts";
 import { readTextInput } from "../files.ts";
+import { type Peer, peerFields, peersTable } from "../peers.ts";
 import { cliProblem } from "../problems.ts";
-import { shown } from "../rows.ts";
-import { formatFields, formatTable } from "../table.ts";
+import { formatFields } from "../table.ts";
 
 const PATH = "/api/v1/federation/peers";
 /** An enrollment asks the other gateway, which asks its CA. */
 const ENROLL_TIMEOUT_MS = 60_000;
 
-/** A gateway somebody reads from. */
-export interface Peer {
-  readonly name: string;
-  readonly state: string;
-  /** What `--source` takes: `federated:<name>`. */
-  readonly source: string;
-  readonly endpoint: string | null;
-  readonly grant_id: string | null;
-  readonly not_after: string | null;
-  readonly created_at: string;
+/** An invite whose gateway was reached, and is the one it names. */
+interface CheckedInvite {
+  readonly enroll_url: string;
+  readonly ca_fingerprint: string;
+  readonly trusted_by: string;
+  /** Positive: the other gateway's clock is ahead. */
+  readonly clock_skew_seconds: number | null;
 }
 
-function peerFields(peer: Peer): string {
-  return formatFields(Object.entries(peer).map(([name, value]) => [name.replaceAll("_", " "), shown(value)]));
+const TRUSTED_BY: Readonly<Record<string, string>> = {
+  "pinned-root": "the root certificate that the invite names",
+  "public-ca": "a public certificate authority",
+  loopback: "being on this machine",
+};
+
+function checkFields({
+  enroll_url: url,
+  ca_fingerprint: pin,
+  trusted_by: by,
+  clock_skew_seconds: skew,
+}: CheckedInvite): string {
+  return formatFields([
+    ["redeemed at", url],
+    ["trusted by", TRUSTED_BY[by] ?? by],
+    ["root certificate", pin],
+    ["its clock", skew === null ? "not told" : describeSkew(skew)],
+  ]);
+}
+
+function describeSkew(seconds: number): string {
+  if (Math.abs(seconds) <= 1) return "as this gateway's";
+  return `${Math.abs(seconds)} s ${seconds > 0 ? "ahead of" : "behind"} this gateway's`;
 }
 
 /** `mosaic federation peer` */
@@ -39,14 +57,26 @@ export const definePeers: DefineWithin = (group, run) => {
     .command("add <invite>")
     .description("Accept an invite of another gateway: the URL its admin gave you, or - for standard input")
     .option("--name <name>", "your name for it: lower-case letters, digits, hyphens")
+    .option("--check", "only see that its gateway answers, is the one the invite names, and has the right time")
     .action(
-      run(async (invocation, invite: string, { name }: { name?: string }) => {
+      run(async (invocation, invite: string, { name, check }: { name?: string; check?: true }) => {
         const { host, output } = invocation;
         const url = invite === "-" ? (await readTextInput(host, "-")).trim() : invite;
         if (url === "") {
           throw cliProblem("input_needed", { detail: "The invite is empty.", remedy: "Give the URL, in quotes." });
         }
         const gateway = await federationGateway(invocation);
+        if (check === true) {
+          const { body } = await gateway.call<CheckedInvite>("POST", `${PATH}/check`, {
+            body: { invite: url },
+            timeoutMs: ENROLL_TIMEOUT_MS,
+          });
+          output.result(body, () => checkFields(body));
+          output.note(
+            "The invite was not used: only redeeming it shows whether it still can be. Run it without --check.",
+          );
+          return;
+        }
         const { body } = await gateway.call<Peer>("POST", PATH, {
           body: { invite: url, name },
           timeoutMs: ENROLL_TIMEOUT_MS,
@@ -59,6 +89,7 @@ export const definePeers: DefineWithin = (group, run) => {
     add,
     ["mosaic federation peer add 'https://work.example/enroll#token=…&ca=…'", "as the other gateway's admin sent it"],
     ["wl-paste | mosaic federation peer add - --name work", "from the clipboard, and out of the shell's history"],
+    ["mosaic federation peer add 'https://work.example/enroll#token=…&ca=…' --check", "a look, without using it"],
   );
 
   const list = group
@@ -89,7 +120,23 @@ export const definePeers: DefineWithin = (group, run) => {
         output.result(body, () => peerFields(body));
       }),
     );
-  examples(show, ["mosaic federation peer show work", "its state and certificate"]);
+  examples(show, ["mosaic federation peer show work", "its state, its certificate, the next renewal, the last answer"]);
+
+  const renew = group
+    .command("renew <name>")
+    .description("Renew the certificate for a peer now, instead of when its time has come")
+    .action(
+      run(async (invocation, name: string) => {
+        const { output } = invocation;
+        const gateway = await federationGateway(invocation);
+        const { body } = await gateway.call<Peer>("POST", `${PATH}/${encodeURIComponent(name)}/renew`, {
+          timeoutMs: ENROLL_TIMEOUT_MS,
+        });
+        output.result(body, () => peerFields(body));
+        output.note("Renewed.");
+      }),
+    );
+  examples(renew, ["mosaic federation peer renew work", "after what kept it from renewing was put right"]);
 
   const remove = group
     .command("remove <name>")
@@ -119,24 +166,3 @@ export const definePeers: DefineWithin = (group, run) => {
     ["mosaic federation peer remove work --yes", "without asking"],
   );
 };
-
-/** Peers, one a line. */
-export function peersTable(peers: readonly Peer[], width: number | undefined): string {
-  return formatTable(
-    [
-      { heading: "NAME" },
-      { heading: "STATE" },
-      { heading: "SOURCE" },
-      { heading: "ENDPOINT", flexible: true },
-      { heading: "CERTIFICATE UNTIL" },
-    ],
-    peers.map(({ name, state, source, endpoint, not_after: end }) => [
-      name,
-      state,
-      source,
-      shown(endpoint),
-      shown(end),
-    ]),
-    width,
-  );
-}

@@ -1,5 +1,6 @@
 import type { Define } from "../command-groups.ts";
 import { examples } from "../examples.ts";
+import { defineAuthority } from "./federation-ca.ts";
 import { defineGrants } from "./federation-grant.ts";
 import { definePeers } from "./federation-peer.ts";
 import { defineStatus } from "./federation-status.ts";
@@ -17,9 +18,12 @@ export const define: Define = (group, run) => {
     ["mosaic federation grant revoke home", "end it, at once"],
   );
   defineGrants(
-    group.command("grant").description("What other gateways may read here: create, list, show, token, revoke"),
+    group
+      .command("grant")
+      .description("What other gateways may read here: create, list, show, edit, token, suspend, resume, revoke"),
     run,
   );
-  definePeers(group.command("peer").description("Gateways you read from: add, list, show, remove"), run);
-  defineStatus(group.command("status").description("Peers, grants and the listener at a glance"), run);
+  definePeers(group.command("peer").description("Gateways you read from: add, list, show, renew, remove"), run);
+  defineStatus(group.command("status").description("What needs looking at; peers, grants and the listener"), run);
+  defineAuthority(group.command("ca").description("The gateway's certificate authority: status"), run);
 };

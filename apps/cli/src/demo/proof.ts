@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { SourceReport } from "@mosaicstack/federation-protocol";
-import type { Peer } from "../commands/federation-peer.ts";
+import type { Peer } from "../peers.ts";
 import type { Gateway } from "../gateway.ts";
 import type { Grant, IssuedInvite } from "../grants.ts";
 import { cliProblem } from "../problems.ts";

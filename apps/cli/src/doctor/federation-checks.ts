@@ -1,7 +1,7 @@
 import type { SourceReport } from "@mosaicstack/federation-protocol";
 import { Problem } from "@mosaicstack/foundation";
 import type { FederationStatus } from "../commands/federation-status.ts";
-import type { Peer } from "../commands/federation-peer.ts";
+import type { Peer } from "../peers.ts";
 import type { Gateway } from "../gateway.ts";
 import { type Grant, listGrants } from "../grants.ts";
 import type { Host } from "../host.ts";

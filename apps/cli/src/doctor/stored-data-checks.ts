@@ -4,17 +4,6 @@ import { checkStoredAuthority } from "./authority-check.ts";
 import { LIMIT_MS } from "./bounded.ts";
 import { type Check, fault, faulty, ok } from "./check.ts";
 
-/** Sealed columns, and how people call what is in them. */
-const SEALED_SQL = `
-  select 'certificate authority' as what, split_part(sealed_key, '.', 2) as key_id from certificate_authorities
-  union all select 'peer', split_part(sealed_key, '.', 2) from federation_peers
-  union all select 'credential', split_part(sealed_secret, '.', 2) from credentials`;
-
-interface SealedRow {
-  readonly what: string;
-  readonly count: number;
-}
-
 /**
  * Looks into a database whose migrations are all applied: opens it as the start would, reads which keys its values are
  * sealed with (each names its own) and the root certificate, opens no sealed value, and writes nothing.
@@ -51,22 +40,12 @@ export async function checkStoredData(options: {
 
 async function checkSealKey(store: Store, keyId: string): Promise<Check> {
   const name = "seal key";
-  const others = await store.query<SealedRow>(
-    `select what, count(*)::int4 as count from (${SEALED_SQL}) as sealed where key_id <> $1 group by what order by what`,
-    [keyId],
-  );
+  const { countSealedOtherwise } = await import("@mosaicstack/storage");
+  const others = await countSealedOtherwise(store, keyId);
   if (others.length === 0) return ok(name, "what is sealed in the database is sealed with it");
-  const counted = others
-    .map(({ what, count }) => `${count} ${count === 1 ? what : (PLURALS[what] ?? what)}`)
-    .join(", ");
+  const counted = others.map(({ one, several, count }) => `${count} ${count === 1 ? one : several}`).join(", ");
   return fault(name, "seal_key_differs", `Sealed with another key than the one configured: ${counted}.`);
 }
-
-const PLURALS: Readonly<Record<string, string>> = {
-  "certificate authority": "certificate authorities",
-  peer: "peers' keys",
-  credential: "credentials",
-};
 
 async function storedRoot(store: Store): Promise<string | undefined> {
   const [row] = await store.query<{ root: string }>("select root_pem as root from certificate_authorities limit 1", []);

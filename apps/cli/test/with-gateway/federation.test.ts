@@ -85,7 +85,7 @@ describe("two gateways", () => {
     try {
       expect(await stranger.mosaic(["federation", "peer", "add", invite])).toMatchObject({
         status: 6,
-        err: expect.stringContaining("(invite_not_usable"),
+        err: expect.stringContaining("(invite_used"),
       });
     } finally {
       await stranger.stop();

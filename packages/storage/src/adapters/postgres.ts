@@ -27,6 +27,8 @@ export async function openPostgres(options: PostgresOptions): Promise<Store> {
   const pool = new pg.Pool({
     ...clientConfig(options),
     max: options.poolSize ?? 10,
+    // One stays connected, so that whoever moves or re-seals the database sees that a gateway uses it.
+    min: 1,
     // The server ends a slow statement itself; if it can't say so any more, the connection is given up.
     query_timeout: statementTimeoutMs + 5_000,
   });
