@@ -45,11 +45,13 @@ test("a grant says its generation, its certificates and why it is suspended", as
       state: "active",
       issued_at: expect.any(String),
       not_after: expect.any(String),
-      confirmed_at: shown.last_used_at,
+      confirmed_at: expect.any(String),
       superseded_at: null,
       revoked_at: null,
     },
   ]);
+  // The request that confirmed it was its last use.
+  expect(Date.parse(shown.last_used_at)).toBeGreaterThanOrEqual(Date.parse(shown.certificates[0].confirmed_at));
 });
 
 describe("PATCH", () => {

@@ -101,13 +101,13 @@ describe("every route of the gateway", () => {
   });
 });
 
-test("on tier federated, only the enrollment is open beside those, and the rest answers 401", async () => {
+test("on tier federated, only the enrollment and the CRL are open beside those, and the rest answers 401", async () => {
   const dataDirectory = await mkdtemp(join(tmpdir(), "mosaic-routes-"));
   const federated = await openTestGateway({ config: { ...federatedConfig, dataDirectory } });
   const all = federated.gateway.routes.all();
   const isPublic = all.filter(({ access, method }) => access === "public" && method !== "HEAD");
   const opened = isPublic.map(({ method, url }) => `${method} ${url}`).filter((name) => !PUBLIC.includes(name));
-  expect(opened.toSorted()).toEqual(["GET /enroll", "POST /enroll"]);
+  expect(opened.toSorted()).toEqual(["GET /enroll", "GET /federation/crl", "POST /enroll"]);
   const closed = all.filter(({ access, url }) => access !== "public" && url.startsWith("/api/v1/federation"));
   expect(closed.length).toBeGreaterThan(8);
   for (const { method, url } of closed) {

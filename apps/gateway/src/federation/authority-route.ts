@@ -1,10 +1,10 @@
 import { X509Certificate } from "node:crypto";
 import type { CertificateAuthorityConfig } from "@mosaicstack/config";
 import { fingerprintOf } from "@mosaicstack/federation-protocol";
-import type { CrlPublication } from "@mosaicstack/federation-server";
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
+import type { GrantDuties } from "./grant-duties.ts";
 
 const authorityAnswer = z.object({
   kind: z.enum(["embedded", "step-ca"]),
@@ -30,11 +30,10 @@ export function authorityRoute(
   dependencies: {
     readonly config: CertificateAuthorityConfig;
     readonly rootPem: string;
-    readonly crl: Pick<CrlPublication, "latest" | "status">;
-    readonly countUntold: () => Promise<number>;
+    readonly duties: Pick<GrantDuties, "crl" | "countUntold">;
   },
 ): void {
-  const { config, rootPem, crl, countUntold } = dependencies;
+  const { config, rootPem, duties } = dependencies;
   const root = new X509Certificate(rootPem);
   app.withTypeProvider<ZodTypeProvider>().get(
     "/api/v1/federation/authority",
@@ -48,8 +47,8 @@ export function authorityRoute(
       },
     },
     async () => {
-      const { alarm } = crl.status();
-      const latest = crl.latest();
+      const { alarm } = duties.crl.status();
+      const latest = duties.crl.latest();
       return {
         kind: config.kind,
         url: config.kind === "step-ca" ? config.url : null,
@@ -69,7 +68,7 @@ export function authorityRoute(
               },
         state: alarm === null ? ("ok" as const) : ("degraded" as const),
         ...(alarm === null ? {} : { cause: alarm.reason }),
-        pending_revocations: await countUntold(),
+        pending_revocations: await duties.countUntold(),
       };
     },
   );

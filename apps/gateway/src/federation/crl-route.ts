@@ -1,9 +1,10 @@
+import { REVOCATION_LIST_PATH } from "@mosaicstack/federation-protocol";
 import type { CrlPublication } from "@mosaicstack/federation-server";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 
 /** Where the CRL is, on the people listener. */
-export const CRL_PATH = "/federation/crl";
+export const CRL_PATH = REVOCATION_LIST_PATH;
 
 const anyTag = "*";
 

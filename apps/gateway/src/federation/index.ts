@@ -158,8 +158,7 @@ export async function composeFederation(dependencies: {
       grantRoutes(app, { grants });
       peerRoutes(app, { peers, grants, endpoint });
       crlRoute(app, duties);
-      const { crl, countUntold } = duties;
-      authorityRoute(app, { config: config.certificateAuthority, rootPem: authority.rootPem, crl, countUntold });
+      authorityRoute(app, { config: config.certificateAuthority, rootPem: authority.rootPem, duties });
     },
     async onUserRemoved(userId) {
       peers.forgetUser(userId);
