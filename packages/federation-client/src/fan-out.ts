@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { performance } from "node:perf_hooks";
 import { Problem } from "@mosaicstack/foundation";
 import type { SourceReport } from "@mosaicstack/federation-protocol";
@@ -29,6 +30,8 @@ export async function askAll<Answer, Result>(
   use: (outcomes: readonly Promise<Outcome<Answer>>[]) => Promise<Result>,
 ): Promise<Result> {
   const deadline = new AbortController();
+  // Each source listens more than once, and Node would take the eleventh listener for a leak.
+  setMaxListeners(0, deadline.signal);
   const timer = setTimeout(() => deadline.abort(peerProblem("peer_timeout")), deadlineMs);
   const outcomes = questions.map((question) => askOne(question, deadline.signal));
   // `use` may end before the last of them: that one's fault has nobody to go to.
