@@ -76,6 +76,7 @@ function tokenOf(url: string): string {
 }
 
 const [first, second] = [() => replicas[0]!, () => replicas[1]!];
+const inTurn = (n: number) => replicas[n % 2]!;
 
 async function newGrant() {
   const id = newId();
@@ -141,9 +142,7 @@ test("of two keys that renew at two replicas at once at most one gets a certific
     const { grant, invite } = await newGrant();
     const peer = identified((await redeem(invite.url)).certificate);
     const keys = await Promise.all(Array.from({ length: 4 }, () => createSigningRequest()));
-    await Promise.all(
-      keys.map(({ csrPem }, n) => outcome(replicas[n % 2]!.renewal.renew(peer, { csr: csrPem }, newId()))),
-    );
+    await Promise.all(keys.map(({ csrPem }, n) => outcome(inTurn(n).renewal.renew(peer, { csr: csrPem }, newId()))));
     const [row] = await database.run<{ status: string; good: number }>(
       `select status, (select count(*)::int from federation_certificates where grant_id = g.id and generation > 1
          and revoked_at is null) as good from federation_grants g where id = '${grant.id}'`,
@@ -186,9 +185,7 @@ test("certificates that are used for the first time all at once are confirmed, a
       const { url } = await first().grants.invite(admin, grant.id);
       serials.push(identified((await redeem(url)).certificate).serial);
     }
-    const results = await Promise.all(
-      serials.map((serial, n) => outcome(replicas[n % 2]!.certificates.confirm(serial))),
-    );
+    const results = await Promise.all(serials.map((serial, n) => outcome(inTurn(n).certificates.confirm(serial))));
     expect(new Set(results)).toEqual(new Set(["ok"]));
     const rows = await database.run<{ serial: string }>(
       `select serial from federation_certificates where grant_id = '${grant.id}' and superseded_at is null`,

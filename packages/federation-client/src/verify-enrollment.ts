@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { fingerprintOf, type RenewalWindow } from "@mosaicstack/federation-protocol";
+import { fingerprintOf, REVOCATION_LIST_PATH, type RenewalWindow } from "@mosaicstack/federation-protocol";
 import type { EnrollmentAnswer } from "./enrollment.ts";
 import { peerProblem } from "./problems.ts";
 import { incompatible, originOf, type VerifiedCertificate, verifyIssued } from "./verify-issued.ts";
@@ -15,7 +15,7 @@ export interface VerifiedEnrollment extends VerifiedCertificate {
   readonly generation: number;
   /** When the peer wants to be asked for the next one. */
   readonly window: RenewalWindow;
-  /** Where the peer publishes its CRL; null: it did not say, or it is no http(s) address. */
+  /** Where the peer publishes its CRL; null: it did not say, or it is no http(s) address of a CRL. */
   readonly crlUrl: string | null;
 }
 
@@ -45,11 +45,15 @@ export function verifyEnrollment(
   };
 }
 
-/** An address that is only ever read from, without a name or password in it. Without one a peer still works. */
+/**
+ * An address that is only ever read from, and only where gateways publish a CRL: without a name, a password or a question in it, so
+ * that a peer has this gateway's network asked nothing else. Without one a peer still works.
+ */
 function publicAddress(text: string): string | null {
   if (!URL.canParse(text)) return null;
-  const { protocol, username, password, href } = new URL(text);
-  return (protocol === "https:" || protocol === "http:") && username === "" && password === "" ? href : null;
+  const { protocol, username, password, pathname, search, hash, href } = new URL(text);
+  const isPlain = `${username}${password}${search}${hash}` === "" && pathname.endsWith(REVOCATION_LIST_PATH);
+  return (protocol === "https:" || protocol === "http:") && isPlain ? href : null;
 }
 
 /** One certificate as PEM: a text that holds several would make trust anchors of them all. */

@@ -2,8 +2,16 @@ import { verify, X509Certificate } from "node:crypto";
 import { readCertificateFields } from "./certificate-fields.ts";
 import { DER_TAGS, hexOfInteger, readDer, type DerExtension, readExtensions, readSequence, readTime } from "./der.ts";
 
+/**
+ * Where a gateway publishes its CRL, below the address that people have of it. Peers read it on the gateway's word alone, so by that
+ * word no other address of a machine can be named.
+ */
+export const REVOCATION_LIST_PATH = "/federation/crl";
+
 /** Room for 80,000 revocations: about a second's reading. */
 export const MAX_REVOCATION_LIST_BYTES = 4 * 1024 * 1024;
+/** RFC 5280 5.2.3. It's kept in decimal, and a number of megabytes takes many seconds to write so. */
+const MAX_NUMBER_BYTES = 20;
 const CLOCK_LEEWAY_MS = 5 * 60_000;
 
 /** What a list is signed with, by the hex of its OID: the digest. ECDSA and RSA (PKCS #1) with SHA-2. */
@@ -53,6 +61,7 @@ export type InvalidRevocationList =
   | "it is signed in an unknown way"
   | "it has an extension that must be understood, and is not"
   | "it has no number"
+  | "its number is longer than 20 bytes"
   | "it does not say when the next one comes"
   | "it is not valid yet";
 
@@ -180,9 +189,10 @@ function readNumber(extensions: ReadonlyMap<string, DerExtension>): bigint {
   const extension = extensions.get(CRL_NUMBER);
   if (extension === undefined) throw new Refusal("it has no number");
   const cursor = readDer(extension.value);
-  const number = BigInt(`0x${hexOfInteger(cursor.take(DER_TAGS.integer).content)}`);
+  const { content } = cursor.take(DER_TAGS.integer);
   cursor.end();
-  return number;
+  if (content.length > MAX_NUMBER_BYTES) throw new Refusal("its number is longer than 20 bytes");
+  return BigInt(`0x${hexOfInteger(content)}`);
 }
 
 /** Whether the list, by its issuing distribution point (RFC 5280 5.2.5), leaves out no client certificates, reasons or issuers. */

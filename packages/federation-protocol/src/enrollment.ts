@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { isId } from "@mosaicstack/foundation";
 import { z } from "zod";
-import { renewalWindowSchema } from "./renewal.ts";
+import { MAX_GENERATION, renewalWindowSchema } from "./renewal.ts";
 import { PROTOCOL_VERSION } from "./verbs.ts";
 
 const TOKEN = /^[A-Za-z0-9_-]{43}$/;
@@ -83,7 +83,7 @@ export const enrollmentResponseSchema = z.object({
   /** Where the serving gateway answers peers: `https://host:port`. */
   endpoint: z.string().max(512),
   /** Which certificate of the grant it is: each that follows, by renewal or by another invite, is one more. */
-  generation: z.int().min(1),
+  generation: z.int().min(1).max(MAX_GENERATION),
   renew: renewalWindowSchema,
   /** Where the serving gateway publishes its CRL: what a peer reads when it is refused without a word. */
   crl_url: z.string().max(512),

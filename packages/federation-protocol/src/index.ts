@@ -23,6 +23,7 @@ export {
 export {
   type InvalidRevocationList,
   MAX_REVOCATION_LIST_BYTES,
+  REVOCATION_LIST_PATH,
   readCertificateRevocationList,
   type RevocationList,
   type RevocationListReading,

@@ -10,6 +10,9 @@ export const RENEWAL_GRACE_MS = 24 * 3_600_000;
 /** How many renewals in a row may be asked for with a certificate that has ended. */
 export const MOST_LATE_RENEWALS = 2;
 
+/** The highest number of a certificate: what a database's column holds. A peer's word is checked against it. */
+export const MAX_GENERATION = 2_147_483_647;
+
 /** When the serving side wants to be asked: any moment in between, chosen evenly. */
 export const renewalWindowSchema = z.object({ from: z.iso.datetime(), until: z.iso.datetime() });
 
@@ -21,7 +24,7 @@ export const renewalResponseSchema = z.object({
   certificate: z.string().max(16_384),
   chain: z.array(z.string().max(16_384)).max(3),
   /** One more than the certificate's it replaces. */
-  generation: z.int().min(1),
+  generation: z.int().min(1).max(MAX_GENERATION),
   renew: renewalWindowSchema,
   /** Where the serving gateway answers peers: it may have moved. */
   endpoint: z.string().max(512),

@@ -8,7 +8,7 @@ import {
   renewalWindow,
 } from "@mosaicstack/federation-protocol";
 import { type Database, schema, type Store } from "@mosaicstack/storage";
-import { and, eq, isNull, lt } from "drizzle-orm";
+import { and, desc, eq, isNull, lt } from "drizzle-orm";
 import { recordRevokedCertificate } from "./revocation.ts";
 
 const { federationCertificates, federationEnrollmentTokens, federationGrants } = schema;
@@ -127,6 +127,13 @@ export function createCertificates(dependencies: {
           .returning();
         if (confirmed === undefined) return;
         const older = and(eq(grantId, confirmed.grantId), lt(generation, confirmed.generation), isNull(supersededAt));
+        // Newest first, as a revocation locks them: of several first uses at once, and a revocation, none is a deadlock's victim.
+        await db
+          .select({ serial: serialColumn })
+          .from(federationCertificates)
+          .where(older)
+          .orderBy(desc(generation))
+          .for("update");
         await db.update(federationCertificates).set({ supersededAt: now }).where(older);
         const { grantId: tokenGrant, claimedSpki, status } = federationEnrollmentTokens;
         await db

@@ -9,6 +9,7 @@ import {
 } from "@mosaicstack/federation-protocol";
 import { appendAudit, type AuditEntry, type Database, schema, type Store } from "@mosaicstack/storage";
 import { and, eq, gt, or } from "drizzle-orm";
+import { createAttemptLimit } from "./attempt-limit.ts";
 import {
   type CertificateRow,
   type Certificates,
@@ -19,6 +20,9 @@ import {
 } from "./certificates.ts";
 
 const { federationEnrollmentTokens, federationGrants } = schema;
+
+/** Each redemption is recorded, and may be signed for: whoever has an invite may not cause any number of either. */
+const MOST_REDEMPTIONS = { max: 60, windowMs: 60_000 };
 
 /** Where a request comes from, for the audit. */
 export interface RequestOrigin {
@@ -44,7 +48,7 @@ export interface Enrollment {
    *
    * A grant that has a peer already keeps its certificate until the new one is used.
    *
-   * @throws Problem `request_malformed`, `signing_request_invalid`, `enrollment_refused`, `authority_unavailable`
+   * @throws Problem `request_malformed`, `signing_request_invalid`, `enrollment_refused`, `rate_limited`, `authority_unavailable`
    */
   redeem(body: unknown, from?: RequestOrigin): Promise<EnrollmentResponse>;
 }
@@ -66,6 +70,7 @@ export function createEnrollment(dependencies: {
   readonly crlUrl: () => string;
 }): Enrollment {
   const { store, clock, certificates } = dependencies;
+  const redemptions = createAttemptLimit({ clock, ...MOST_REDEMPTIONS });
   const refused = (cause: string, reason?: RefusalReason) =>
     federationProblem("enrollment_refused", {
       cause: new Error(cause),
@@ -195,11 +200,20 @@ export function createEnrollment(dependencies: {
     return recorded;
   }
 
+  /** Of one invite by the key that it is bound to; other keys, and other tokens, are limited with all refusals. */
+  function requireUnhurried(hash: string): void {
+    const redemption = redemptions.attempt(hash);
+    if (redemption.kind === "allowed") return;
+    throw federationProblem("rate_limited", { headers: { "retry-after": String(redemption.retryAfterSeconds) } });
+  }
+
   async function redeem(attempt: Attempt, body: unknown): Promise<EnrollmentResponse> {
     const { token, csr } = parseRequest(enrollmentRequestSchema, body);
     attempt.tokenHash = hashToken(token);
     const request = await requireKeyRequest(csr);
-    const grant = await grantOf(await claim(attempt.tokenHash, request.spkiSha256));
+    const grantId = await claim(attempt.tokenHash, request.spkiSha256);
+    requireUnhurried(attempt.tokenHash);
+    const grant = await grantOf(grantId);
     if (grant !== undefined) attempt.grant = grant;
     const reason = reasonOf(grant?.status);
     if (!isOpenTo(grant)) throw refused("the grant is not open to enrollment", reason);
@@ -228,6 +242,7 @@ export function createEnrollment(dependencies: {
     const token = attempt.grant === undefined && tokenHash !== undefined ? await tokenOf(tokenHash) : undefined;
     const grant = attempt.grant ?? (token === undefined ? undefined : await grantOf(token.grantId));
     const { code, reason } = refusalOf(error);
+    if (code === "rate_limited") return;
     const entry = { ...auditOf({ from, ...(grant === undefined ? {} : { grant }) }), outcome: code };
     await appendAudit(store.db, clock.now(), { ...entry, reason, details: addressOf(from) });
   }

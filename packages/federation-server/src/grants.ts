@@ -196,7 +196,13 @@ export function createGrants(dependencies: {
         const serials = isCloned ? await revokeCertificates(db, id, { at, reason: "keyCompromise" }) : [];
         await db
           .update(federationGrants)
-          .set({ status: "active", suspendedAt: null, suspendedReason: null })
+          // A certificate that is being signed for either of the holders is not to come out: its claim is given up.
+          .set({
+            status: "active",
+            suspendedAt: null,
+            suspendedReason: null,
+            ...(isCloned ? { generationSpki: null } : {}),
+          })
           .where(eq(federationGrants.id, id));
         await audit(db, "grant.resumed", actor, row, { was: row.suspendedReason, serials });
       });

@@ -27,7 +27,10 @@ const { federationCertificates, federationGrants, users } = schema;
 const DEFAULT_LEAST_INTERVAL_MS = 60_000;
 /** What is left of a grant when no certificate is worth signing for it any more. */
 const LEAST_LIFE_MS = 60_000;
-/** Refused renewals are recorded one by one, so a peer may not cause any number of them. */
+/**
+ * Refused renewals are recorded one by one, so a peer may not cause any number of them. Of each certificate by itself: whoever holds
+ * an old one of the grant, a thief too, keeps the newest from nothing.
+ */
 const MOST_ATTEMPTS = { max: 60, windowMs: 60_000 };
 
 export type RenewalOutcome =
@@ -218,7 +221,7 @@ export function createRenewal(dependencies: {
 
   return {
     async renew(peer, body, requestId) {
-      const attempt = attempts.attempt(peer.identity.grantId);
+      const attempt = attempts.attempt(peer.serial);
       if (attempt.kind === "refused") {
         throw federationProblem("rate_limited", { headers: { "retry-after": String(attempt.retryAfterSeconds) } });
       }

@@ -34,6 +34,9 @@ const revocationQuery = z.strictObject({
   dry_run: z.enum(["true", "false"]).optional().describe("Say what would happen, and change nothing"),
 });
 
+/** Nothing: whoever asks for a dry run in the body is told so, and has not revoked what can't be given back. */
+const revocationBody = z.strictObject({}).nullish();
+
 /** Who administers grants in a request. */
 export function actorOf({ principal }: FastifyRequest): Actor {
   return { userId: principal.userId, isAdmin: principal.role === "admin" };
@@ -139,6 +142,7 @@ export function grantRoutes(untyped: FastifyInstance, { grants }: { readonly gra
         tags,
         params: byId,
         querystring: revocationQuery,
+        body: revocationBody,
         response: { 200: z.union([revocationPreviewAnswer, grantAnswer]) },
       },
     },
