@@ -19,6 +19,8 @@ export interface BenchOptions {
   readonly migratedTasks: number;
   /** A PostgreSQL server on which databases may be made and dropped. Absent: PGlite. */
   readonly databaseUrl: string | undefined;
+  /** Certificates and their revocation on step-ca, PostgreSQL and Valkey, and nothing else. Absent: everything else. */
+  readonly trust: { readonly enrollments: number; readonly revocations: number } | undefined;
 }
 
 export const USAGE = `npm run bench -- [options]
@@ -33,6 +35,9 @@ export const USAGE = `npm run bench -- [options]
   --migrated-tasks <n>        tasks that migrate-tier copies, with PostgreSQL (default 50000)
   --postgres                  on the PostgreSQL of MOSAIC_TEST_DATABASE_URL in place of PGlite
   --database-url-file <file>  on the PostgreSQL whose URL is in the file
+  --trust                     certificates and revocation alone, on a PostgreSQL, Valkey and step-ca of its own
+  --enrollments <n>           with --trust (default 200)
+  --revocations <n>           with --trust (default 100)
 `;
 
 function positive(text: string | undefined, fallback: number, name: string): number {
@@ -57,6 +62,9 @@ export function readOptions(args: readonly string[], environment: NodeJS.Process
       "migrated-tasks": { type: "string" },
       postgres: { type: "boolean" },
       "database-url-file": { type: "string" },
+      trust: { type: "boolean" },
+      enrollments: { type: "string" },
+      revocations: { type: "string" },
     },
   });
   if (values.help === true) return "help";
@@ -78,5 +86,12 @@ export function readOptions(args: readonly string[], environment: NodeJS.Process
     tasks: positive(values.tasks, quick ? 600 : 4000, "tasks"),
     migratedTasks: positive(values["migrated-tasks"], quick ? 5_000 : 50_000, "migrated-tasks"),
     databaseUrl,
+    trust:
+      values.trust === true
+        ? {
+            enrollments: positive(values.enrollments, quick ? 20 : 200, "enrollments"),
+            revocations: positive(values.revocations, quick ? 10 : 100, "revocations"),
+          }
+        : undefined,
   };
 }

@@ -36,7 +36,7 @@ export const FLOOR = "floor: bare node:https, mTLS";
 const MEGABYTE = 1024 * 1024;
 
 /** Lines up columns: the first to the left, figures to the right. */
-function table(rows: readonly (readonly string[])[]): string {
+export function table(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
   return rows
     .map((row) =>

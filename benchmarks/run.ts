@@ -11,6 +11,8 @@ import { type BenchOptions, readOptions, USAGE } from "./options.ts";
 import { measureMigration } from "./migration.ts";
 import { FLOOR, type Report, reportText } from "./report.ts";
 import { LIMIT, setStage, type Stage } from "./stage.ts";
+import { measureTrust } from "./trust.ts";
+import { trustAims, type TrustReport, trustText } from "./trust-report.ts";
 
 const say = (line: string): boolean => process.stderr.write(`${line}\n`);
 
@@ -88,6 +90,13 @@ async function measure(folder: string, options: BenchOptions): Promise<Report> {
 const options = readOptions(process.argv.slice(2), process.env);
 if (options === "help") {
   process.stdout.write(USAGE);
+} else if (options.trust !== undefined) {
+  say("certificates and revocation");
+  const trust = await measureTrust(options.trust);
+  const report: TrustReport = { node: process.version, trust, aims: trustAims(trust) };
+  process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : trustText(report));
+  // The pipes of gateways that have ended would keep this process.
+  process.exit();
 } else {
   const folder = await mkdtemp(join(tmpdir(), "mosaic-bench-"));
   try {

@@ -99,5 +99,7 @@ async function gone(expected: readonly ProcessIdentity[], timeoutMs: number): Pr
   while (isThere()) {
     if (Date.now() > deadline) throw new Error(`process ${expected[0]?.pid} is still there`);
     await new Promise((resolve) => setTimeout(resolve, 20));
+    // Looking is synchronous and slow: without a turn of the loop in between, children that ended are never reaped.
+    await new Promise((resolve) => setImmediate(resolve));
   }
 }

@@ -52,6 +52,8 @@ export interface Listener {
 
 const handshakeTimeoutMs = 10_000;
 const requestTimeoutMs = 10_000;
+/** Longer than a peer keeps an idle connection: a request never meets one that is being closed here. */
+const keepAliveTimeoutMs = 72_000;
 
 /**
  * The listener for peers: TLS 1.3 with a client certificate of our CA, checked by `admit` before HTTP begins. No session
@@ -129,7 +131,6 @@ export function createListener(dependencies: {
 
   const app: FastifyInstance = Fastify({
     bodyLimit: MAX_REQUEST_BYTES,
-    requestTimeout: requestTimeoutMs,
     genReqId: () => newId(),
     logger: false,
     // A URL that cannot be decoded is refused before there is a route, and so before the handlers below.
@@ -144,6 +145,9 @@ export function createListener(dependencies: {
             requestCert: true,
             rejectUnauthorized: false,
             handshakeTimeout: handshakeTimeoutMs,
+            // Fastify's own options of these names do nothing to a server that it did not make.
+            requestTimeout: requestTimeoutMs,
+            keepAliveTimeout: keepAliveTimeoutMs,
             ALPNProtocols: ["http/1.1"],
           },
           handler,

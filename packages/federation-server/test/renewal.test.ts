@@ -176,7 +176,7 @@ describe("is refused", () => {
     expect((await grantRow(peer.grantId)).status).toBe("active");
   });
 
-  test("rate_limited: more than 60 attempts of a grant in a minute, of which no more are recorded", async () => {
+  test("rate_limited: more than 60 attempts with a certificate in a minute, of which no more are recorded", async () => {
     const peer = await join(gateway);
     const agent = gateway.agent(peer.keys);
     for (let index = 0; index < 60; index += 1) await gateway.ask(agent, RENEWAL_PATH, { csr: "nonsense" });

@@ -55,3 +55,9 @@ test("the serving side knows which client certificate arrived, and whose", async
     serial: certificate?.serial,
   });
 });
+
+test("an idle connection is kept longer than a querying gateway keeps it, so that no request meets its end", async () => {
+  const { keys } = await grantAndEnroll(gateway, ada, { resources: ["tasks"], include_personal: true });
+  const answer = await gateway.ask(gateway.agent(keys), "list", { resource: "tasks", limit: 1 });
+  expect(answer.headers["keep-alive"]).toBe("timeout=72");
+});
