@@ -11,7 +11,7 @@ export default defineConfig({
       "tests/e2e/**",
       "tests/kep/**",
       "tests/federated/**",
-      // Half a minute and more each: npm run test:slow.
+      // Whole gateways, kills and restores: npm run test:slow.
       "**/*.slow.test.ts",
     ],
     // A file is a process of its own: an embedded PostgreSQL or a listener that is left open dies with it.

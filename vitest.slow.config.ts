@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 import fast from "./vitest.config.ts";
 
-/** Tests that need nothing but Node, and half a minute or more each: kept out of `npm test`, which is run often. */
+/** Tests that need nothing but Node, of whole gateways, kills and restores: kept out of `npm test`, which is run often. */
 export default defineConfig({
   test: {
     ...fast.test,

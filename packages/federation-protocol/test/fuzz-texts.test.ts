@@ -87,7 +87,8 @@ describe("readInvite", () => {
       ),
       { numRuns: 5000 },
     );
-    expect(invites).toBeGreaterThan(50);
+    // About one in a hundred is; fewer than ten would mean that the generator lost its aim.
+    expect(invites).toBeGreaterThan(10);
   });
 
   test.each([
