@@ -16,7 +16,7 @@ import {
   type RevocationTimes,
   timeRevocations,
 } from "./trust-peers.ts";
-import { openRawSigner } from "./trust-raw-sign.ts";
+import { openRawSigner } from "../tests/federated/raw-sign.ts";
 
 /** How soon certificates are had and how soon they are worth nothing, on step-ca, PostgreSQL and Valkey. */
 export interface TrustFigures {

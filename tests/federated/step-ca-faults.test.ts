@@ -14,7 +14,7 @@ import { createSigningRequest, type OwnSigningRequest, readSigningRequest } from
 import { newId, Problem } from "@mosaicstack/foundation";
 import { type JWK, SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { compareWithRawSign, openedKey } from "./raw-sign.ts";
+import { openedKey } from "./raw-sign.ts";
 import { openPrivateStepCa, optionsOf, type PrivateStepCa } from "./step-ca-authority.ts";
 
 const DAY_MS = 86_400_000;
@@ -232,15 +232,4 @@ describe("a CA that is away", () => {
       await other.close();
     }
   });
-});
-
-test("the latency of issuing through the port is that of step-ca's raw /sign", async () => {
-  const rounds = 40;
-  for (let round = 0; round < 5; round++) await issue();
-  const { raw, port } = await compareWithRawSign({ options, rounds, csr, issue: () => issue() });
-  process.stderr.write(
-    `issue through the port: ${port.toFixed(1)} ms, raw /sign: ${raw.toFixed(1)} ms (medians of ${rounds})\n`,
-  );
-  // The aim is 1.5; the rest is room for a machine that does other things.
-  expect(port / raw).toBeLessThan(2.5);
 });

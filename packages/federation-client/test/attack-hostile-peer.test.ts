@@ -17,14 +17,14 @@ afterEach(() => scene.stop());
 const add = () => scene.peers.add(scene.ada, scene.gateway.invite(), "work");
 
 describe("a hostile peer", () => {
-  test("that numbers a renewal past what a row holds is refused as any wrong answer, and asked less and less", async () => {
+  test("that numbers a renewal past what a row holds is refused like every wrong answer, and asked less and less", async () => {
     await add();
     scene.gateway.alterRenewal = (answer) => ({ ...answer, generation: 2 ** 31 });
     expect(await codeOf(scene.peers.renew(scene.ada, "work"))).toBe("peer_incompatible");
     expect(await scene.row()).toMatchObject({ generation: 1, renewAttempts: 1, renewError: "peer_incompatible" });
   });
 
-  test("that numbers an enrollment past what a row holds is refused as any wrong answer", async () => {
+  test("that numbers an enrollment past what a row holds is refused like every wrong answer", async () => {
     scene.gateway.alterAnswer = (answer) => ({ ...answer, generation: 2 ** 31 });
     expect(await codeOf(add())).toBe("peer_incompatible");
   });
