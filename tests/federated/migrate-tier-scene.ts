@@ -67,14 +67,17 @@ export async function seedGateway(tasks: number): Promise<Seeded> {
   };
 }
 
-/** All that a table holds, generated columns included, in one order: what both databases must agree on. */
+/**
+ * All that a table holds in one order: what both databases must agree on. But for the words full-text search reads, which each
+ * makes of the same text itself, and where an emoji may be a word to one and none to the other.
+ */
 export async function contents(
   run: (sql: string) => Promise<{ readonly row: string }[]>,
 ): Promise<Readonly<Record<string, readonly string[]>>> {
   const found: Record<string, readonly string[]> = {};
   for (const [table, key] of Object.entries(MOVED)) {
     const rows = await run(
-      `select jsonb_strip_nulls(to_jsonb(t))::text as row from (select * from ${table}) as t order by ${key}`,
+      `select (jsonb_strip_nulls(to_jsonb(t)) - 'search_document')::text as row from (select * from ${table}) as t order by ${key}`,
     );
     found[table] = rows.map(({ row }) => row);
   }

@@ -284,6 +284,26 @@ describe("is refused", () => {
     expect(await database.run("select from tasks")).toEqual([]);
   });
 
+  test("where the target's disk fills up meanwhile, with what to do, and the next run finishes it", async () => {
+    await (await openPostgres({ ...database.address, vector: true })).close();
+    // What the server says then, at the thousandth row.
+    await database.run(`create function fill() returns trigger language plpgsql as $$
+      begin
+        if (select count(*) from tasks) > 999 then
+          raise exception 'could not extend file' using errcode = 'disk_full';
+        end if;
+        return new;
+      end $$;
+      create trigger fill after insert on tasks for each row execute function fill()`);
+    const { code, details } = await refusal(migrateInto(dataDirectory, database.address));
+    expect(code).toBe("database_full");
+    expect(details).toMatchObject({ port: database.address.port, remedy: expect.stringMatching(/Free space/) });
+    expect(await database.run("select from tasks")).toEqual([]);
+    await database.run("drop trigger fill on tasks");
+    await migrateInto(dataDirectory, database.address);
+    expect(await database.run("select count(*)::int as rows from tasks")).toEqual([{ rows: TASKS }]);
+  });
+
   test("once it is interrupted, and the next run finishes it", async () => {
     const interrupt = new AbortController();
     interrupt.abort();

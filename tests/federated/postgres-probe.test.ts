@@ -48,7 +48,9 @@ describe("a look at a database", () => {
       tls: false,
       clockSkewMs: expect.any(Number) as number,
       vector: { available: offered?.version, installed: undefined },
+      trigrams: { available: expect.any(String) as string, installed: undefined },
       role: { user: address.user, superuser: true, bypassesRowSecurity: true, ownsSchema: true },
+      peerReader: undefined,
       migrations: "none",
     });
     expect(Math.abs(empty.clockSkewMs)).toBeLessThan(1_000);
@@ -169,9 +171,9 @@ describe("pgvector that a server trusts", () => {
     await writeFile(join(trusted, "vector.control"), `${control}\ntrusted = true\n`);
     const script = `vector--${version}.sql`;
     await writeFile(join(trusted, script), await readFile(join(folder, script)));
-    await client.query(`alter system set extension_control_path = '${join(server.directory, "trusted")}'`);
+    await client.query(`alter system set extension_control_path = '${join(server.directory, "trusted")}:$system'`);
     await client.query("select pg_reload_conf()");
-    await client.query("create role owner login password 'owner-secret'");
+    await client.query("create role owner login createrole password 'owner-secret'");
     await client.query("create role guest login password 'guest-secret'");
     await client.query("create database owned owner owner");
     await client.end();

@@ -45,6 +45,8 @@ describe("rotateSeal on PGlite", () => {
       columns: [
         { table: "certificate_authorities", column: "sealed_key", values: 1, already: 0 },
         { table: "credentials", column: "sealed_secret", values: ROWS, already: 0 },
+        { table: "federation_server_certificates", column: "sealed_key", values: 1, already: 0 },
+        { table: "federation_audit_chain", column: "sealed_key", values: 1, already: 0 },
         { table: "federation_peers", column: "sealed_key", values: ROWS, already: 0 },
         { table: "federation_peers", column: "sealed_next_key", values: ROWS, already: 0 },
         { table: "federation_peers", column: "sealed_previous_key", values: 1, already: 0 },
@@ -67,6 +69,7 @@ describe("rotateSeal on PGlite", () => {
     expect(columns.map(({ values, already }) => [values, already])).toEqual([
       [0, 1],
       [0, ROWS],
+      [0, 1],
       [0, ROWS],
       [0, ROWS],
       [0, 1],
@@ -92,6 +95,8 @@ describe("rotateSeal on PGlite", () => {
         values: [
           { table: "certificate_authorities", column: "sealed_key", count: 1 },
           { table: "credentials", column: "sealed_secret", count: ROWS },
+          { table: "federation_server_certificates", column: "sealed_key", count: 1 },
+          { table: "federation_audit_chain", column: "sealed_key", count: 1 },
           { table: "federation_peers", column: "sealed_key", count: ROWS },
           { table: "federation_peers", column: "sealed_next_key", count: ROWS },
           { table: "federation_peers", column: "sealed_previous_key", count: 1 },

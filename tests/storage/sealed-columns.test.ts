@@ -28,12 +28,16 @@ describe("assertSealKey", () => {
     const error: unknown = await assertSealKey(store, ours).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: "seal_key_differs", status: 500 });
     const text = JSON.stringify((error as { details: object }).details);
-    expect(text).toContain("certificate authorities, credentials, peers' keys");
+    expect(text).toContain(
+      "certificate authorities, credentials, server certificates' keys, audit chains' keys, peers' keys",
+    );
     for (const name of ["MOSAIC_SEAL_KEY", "BETTER_AUTH_SECRET", "mosaic seal rotate"]) expect(text).toContain(name);
     expect(text).not.toContain("v1.");
     expect((await countSealedOtherwise(store, ours.keyId)).map(({ several, count }) => [several, count])).toEqual([
       ["certificate authorities", 1],
       ["credentials", 2],
+      ["server certificates' keys", 1],
+      ["audit chains' keys", 1],
       ["peers' keys", 2],
       ["peers' next keys", 2],
       ["peers' previous keys", 1],

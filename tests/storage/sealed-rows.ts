@@ -7,7 +7,9 @@ export interface SealedText {
   readonly text: string;
 }
 
-/** A gateway's sealed values: an authority, `count` credentials and peers, each with a key in use and a next one. */
+const AUDIT_CHAIN_ID = "00000000-0000-7000-8000-000000000001";
+
+/** A gateway's sealed values: an authority, a server certificate, the audit chain's key, `count` credentials and peers, each with a key in use and a next one. */
 export async function sealedRows(store: Store, sealer: Sealer, count: number): Promise<readonly SealedText[]> {
   const at = new Date();
   const texts: SealedText[] = [];
@@ -19,10 +21,19 @@ export async function sealedRows(store: Store, sealer: Sealer, count: number): P
   };
   const userId = newId();
   const authorityId = "00000000-0000-7000-8000-000000000001";
+  const serverCertificateId = "00000000-0000-7000-8000-000000000002";
   await store.transaction(async (db) => {
     await db.insert(schema.users).values({ id: userId, name: "Ada", email: `${userId}@example.org` });
     const sealedKey = seal("certificate_authorities", "sealed_key", authorityId);
     await db.insert(schema.certificateAuthorities).values({ id: authorityId, rootPem: "", sealedKey, createdAt: at });
+    const serverKey = seal("federation_server_certificates", "sealed_key", serverCertificateId);
+    await db
+      .insert(schema.federationServerCertificates)
+      .values({ id: serverCertificateId, certificatePem: "", sealedKey: serverKey, notAfter: at, createdAt: at });
+    const chainKey = seal("federation_audit_chain", "sealed_key", AUDIT_CHAIN_ID);
+    await db
+      .insert(schema.federationAuditChain)
+      .values({ id: AUDIT_CHAIN_ID, position: 0, hash: "", mac: "", sealedKey: chainKey, at });
     for (let done = 0; done < count; done += 200) {
       const ids = Array.from({ length: Math.min(200, count - done) }, () => [newId(), newId()] as const);
       await db.insert(schema.credentials).values(
@@ -69,6 +80,8 @@ export async function sealedRows(store: Store, sealer: Sealer, count: number): P
 export async function storedValues(store: Store): Promise<ReadonlyMap<string, string>> {
   const rows = await store.query<{ place: string; sealed: string }>(
     `select 'certificate_authorities sealed_key ' || id as place, sealed_key as sealed from certificate_authorities
+     union all select 'federation_server_certificates sealed_key ' || id, sealed_key from federation_server_certificates
+     union all select 'federation_audit_chain sealed_key ' || id, sealed_key from federation_audit_chain
      union all select 'credentials sealed_secret ' || id, sealed_secret from credentials
      union all select 'federation_peers sealed_key ' || id, sealed_key from federation_peers
      union all select 'federation_peers sealed_next_key ' || id, sealed_next_key from federation_peers

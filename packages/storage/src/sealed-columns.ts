@@ -20,6 +20,18 @@ export const sealedColumns: readonly SealedColumn[] = [
     several: "certificate authorities",
   },
   { table: "credentials", column: "sealed_secret", one: "credential", several: "credentials" },
+  {
+    table: "federation_server_certificates",
+    column: "sealed_key",
+    one: "server certificate's key",
+    several: "server certificates' keys",
+  },
+  {
+    table: "federation_audit_chain",
+    column: "sealed_key",
+    one: "audit chain's key",
+    several: "audit chains' keys",
+  },
   { table: "federation_peers", column: "sealed_key", one: "peer's key", several: "peers' keys" },
   { table: "federation_peers", column: "sealed_next_key", one: "peer's next key", several: "peers' next keys" },
   {

@@ -2,14 +2,10 @@ import type { Problem } from "@mosaicstack/foundation";
 import type pg from "pg";
 import { type DatabaseAddress, isConnectionFault, sqlState } from "../database-faults.ts";
 import { problem } from "../problems.ts";
+import { type ExtensionFindings, extensionFindings, mayCreateExtension } from "./extension-findings.ts";
 
 /** What a database's server has of pgvector. Versions, e.g. `0.8.5`. */
-export interface VectorFindings {
-  /** What the server's files would give; undefined where pgvector isn't installed there. */
-  readonly available: string | undefined;
-  /** What this database has; undefined where the extension hasn't been created. */
-  readonly installed: string | undefined;
-}
+export type VectorFindings = ExtensionFindings;
 
 /** Absent and forbidden are two different errands for whoever runs the server. */
 export function vectorUnavailable(
@@ -49,28 +45,10 @@ export async function createVectorExtension(client: pg.Client, address: Database
 
 /** Reads what there is. */
 export async function vectorFindings(client: pg.Client): Promise<VectorFindings> {
-  const { rows } = await client.query<{ available: string | null; installed: string | null }>(
-    `select (select default_version from pg_available_extensions where name = 'vector') as available,
-            (select extversion from pg_extension where extname = 'vector') as installed`,
-  );
-  return { available: rows[0]?.available ?? undefined, installed: rows[0]?.installed ?? undefined };
+  return await extensionFindings(client, "vector");
 }
 
-/**
- * Whether a role could create the extension, told without trying: a superuser may, and another where the extension is
- * trusted (or asks for no superuser at all) and the role may create in the database.
- *
- * @returns undefined where there's no such role.
- */
+/** {@link mayCreateExtension} of pgvector. */
 export async function mayCreateVector(client: pg.Client, role: string): Promise<boolean | undefined> {
-  const { rows } = await client.query<{ may: boolean }>(
-    `select rolsuper
-         or has_database_privilege(pg_roles.oid, current_database(), 'CREATE') and exists (
-              select from pg_available_extension_versions as offered
-              join pg_available_extensions as known on known.name = offered.name and known.default_version = offered.version
-              where offered.name = 'vector' and (offered.trusted or not offered.superuser)) as may
-     from pg_roles where rolname = $1`,
-    [role],
-  );
-  return rows[0]?.may;
+  return await mayCreateExtension(client, "vector", role);
 }

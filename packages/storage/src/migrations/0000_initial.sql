@@ -64,7 +64,17 @@ CREATE TABLE "credentials" (
 	"name" text NOT NULL,
 	"kind" text NOT NULL,
 	"sealed_secret" text NOT NULL,
+	"search_document" "tsvector" GENERATED ALWAYS AS (setweight(to_tsvector('english', name), 'A') || setweight(to_tsvector('english', left(kind, 100000)), 'B')) STORED,
 	CONSTRAINT "credentials_has_a_space" CHECK (space_id is not null)
+);
+--> statement-breakpoint
+CREATE TABLE "federation_audit_chain" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"position" bigint NOT NULL,
+	"hash" text NOT NULL,
+	"mac" text NOT NULL,
+	"sealed_key" text NOT NULL,
+	"at" timestamp (3) with time zone NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "federation_audit_log" (
@@ -80,7 +90,15 @@ CREATE TABLE "federation_audit_log" (
 	"actor_user_id" uuid,
 	"serial" text,
 	"request_id" text,
-	"details" jsonb DEFAULT '{}'::jsonb NOT NULL
+	"verb" text,
+	"resource" text,
+	"query_hash" text,
+	"rows" integer,
+	"bytes" integer,
+	"took_ms" real,
+	"details" jsonb DEFAULT '{}'::jsonb NOT NULL,
+	"position" bigint,
+	"hash" text
 );
 --> statement-breakpoint
 CREATE TABLE "federation_certificates" (
@@ -130,7 +148,9 @@ CREATE TABLE "federation_grants" (
 	"expires_at" timestamp (3) with time zone,
 	"generation" integer DEFAULT 0 NOT NULL,
 	"generation_spki" text,
-	"late_renewals" integer DEFAULT 0 NOT NULL
+	"late_renewals" integer DEFAULT 0 NOT NULL,
+	"requests_per_minute" integer DEFAULT 1200 NOT NULL,
+	"concurrent_requests" integer DEFAULT 16 NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "federation_peers" (
@@ -141,6 +161,7 @@ CREATE TABLE "federation_peers" (
 	"enroll_url" text NOT NULL,
 	"token_hash" text NOT NULL,
 	"endpoint" text,
+	"previous_endpoint" text,
 	"ca_fingerprint" text NOT NULL,
 	"root_pem" text,
 	"certificate_pem" text,
@@ -179,6 +200,14 @@ CREATE TABLE "federation_revocations" (
 	"last_error" text
 );
 --> statement-breakpoint
+CREATE TABLE "federation_server_certificates" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"certificate_pem" text NOT NULL,
+	"sealed_key" text NOT NULL,
+	"not_after" timestamp (3) with time zone NOT NULL,
+	"created_at" timestamp (3) with time zone NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "idempotency_keys" (
 	"user_id" uuid NOT NULL,
 	"key" text NOT NULL,
@@ -199,6 +228,7 @@ CREATE TABLE "memories" (
 	"created_at" timestamp (3) with time zone NOT NULL,
 	"updated_at" timestamp (3) with time zone NOT NULL,
 	"content" text NOT NULL,
+	"search_document" "tsvector" GENERATED ALWAYS AS (setweight(to_tsvector('english', content), 'A')) STORED,
 	CONSTRAINT "memories_has_a_space" CHECK (space_id is not null)
 );
 --> statement-breakpoint
@@ -213,6 +243,7 @@ CREATE TABLE "notes" (
 	"updated_at" timestamp (3) with time zone NOT NULL,
 	"title" text NOT NULL,
 	"body" text DEFAULT '' NOT NULL,
+	"search_document" "tsvector" GENERATED ALWAYS AS (setweight(to_tsvector('english', title), 'A') || setweight(to_tsvector('english', left(body, 100000)), 'B')) STORED,
 	CONSTRAINT "notes_has_a_space" CHECK (space_id is not null)
 );
 --> statement-breakpoint
@@ -241,6 +272,7 @@ CREATE TABLE "tasks" (
 	"description" text DEFAULT '' NOT NULL,
 	"status" "task_status" DEFAULT 'open' NOT NULL,
 	"due_at" timestamp (3) with time zone,
+	"search_document" "tsvector" GENERATED ALWAYS AS (setweight(to_tsvector('english', title), 'A') || setweight(to_tsvector('english', left(description, 100000)), 'B')) STORED,
 	CONSTRAINT "tasks_has_a_space" CHECK (space_id is not null)
 );
 --> statement-breakpoint
@@ -306,8 +338,12 @@ CREATE INDEX "api_keys_reference" ON "api_keys" USING btree ("reference_id");-->
 CREATE INDEX "credentials_space_id_id" ON "credentials" USING btree ("space_id","id");--> statement-breakpoint
 CREATE INDEX "credentials_space_id_updated_at_id" ON "credentials" USING btree ("space_id","updated_at","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "credentials_space_id_key_unique" ON "credentials" USING btree ("space_id","key");--> statement-breakpoint
+CREATE INDEX "credentials_search_document" ON "credentials" USING gin ("search_document");--> statement-breakpoint
 CREATE INDEX "federation_audit_log_at" ON "federation_audit_log" USING btree ("at" DESC NULLS FIRST,"id" DESC NULLS FIRST);--> statement-breakpoint
 CREATE INDEX "federation_audit_log_grant" ON "federation_audit_log" USING btree ("grant_id","id" DESC NULLS FIRST);--> statement-breakpoint
+CREATE INDEX "federation_audit_log_querying" ON "federation_audit_log" USING btree ("subject_user_id","id" DESC NULLS FIRST) WHERE side = 'querying';--> statement-breakpoint
+CREATE UNIQUE INDEX "federation_audit_log_position_unique" ON "federation_audit_log" USING btree ("position");--> statement-breakpoint
+CREATE INDEX "federation_audit_log_unchained" ON "federation_audit_log" USING btree ("id") WHERE position is null;--> statement-breakpoint
 CREATE INDEX "federation_certificates_grant" ON "federation_certificates" USING btree ("grant_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "federation_certificates_spki_unique" ON "federation_certificates" USING btree ("spki");--> statement-breakpoint
 CREATE UNIQUE INDEX "federation_enrollment_tokens_hash_unique" ON "federation_enrollment_tokens" USING btree ("token_hash");--> statement-breakpoint
@@ -322,14 +358,17 @@ CREATE INDEX "idempotency_keys_created_at" ON "idempotency_keys" USING btree ("c
 CREATE INDEX "memories_space_id_id" ON "memories" USING btree ("space_id","id");--> statement-breakpoint
 CREATE INDEX "memories_space_id_updated_at_id" ON "memories" USING btree ("space_id","updated_at","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "memories_space_id_key_unique" ON "memories" USING btree ("space_id","key");--> statement-breakpoint
+CREATE INDEX "memories_search_document" ON "memories" USING gin ("search_document");--> statement-breakpoint
 CREATE INDEX "notes_space_id_id" ON "notes" USING btree ("space_id","id");--> statement-breakpoint
 CREATE INDEX "notes_space_id_updated_at_id" ON "notes" USING btree ("space_id","updated_at","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "notes_space_id_key_unique" ON "notes" USING btree ("space_id","key");--> statement-breakpoint
+CREATE INDEX "notes_search_document" ON "notes" USING gin ("search_document");--> statement-breakpoint
 CREATE UNIQUE INDEX "sessions_token_unique" ON "sessions" USING btree ("token");--> statement-breakpoint
 CREATE INDEX "sessions_user" ON "sessions" USING btree ("user_id");--> statement-breakpoint
 CREATE INDEX "tasks_space_id_id" ON "tasks" USING btree ("space_id","id");--> statement-breakpoint
 CREATE INDEX "tasks_space_id_updated_at_id" ON "tasks" USING btree ("space_id","updated_at","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "tasks_space_id_key_unique" ON "tasks" USING btree ("space_id","key");--> statement-breakpoint
+CREATE INDEX "tasks_search_document" ON "tasks" USING gin ("search_document");--> statement-breakpoint
 CREATE INDEX "team_members_team" ON "team_members" USING btree ("team_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "teams_name_unique" ON "teams" USING btree ("name");--> statement-breakpoint
 CREATE UNIQUE INDEX "users_email_unique" ON "users" USING btree ("email");--> statement-breakpoint

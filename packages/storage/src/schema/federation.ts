@@ -1,4 +1,17 @@
-import { integer, index, jsonb, pgEnum, pgTable, text, timestamp, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import { sql } from "drizzle-orm";
+import {
+  bigint,
+  index,
+  integer,
+  jsonb,
+  pgEnum,
+  pgTable,
+  real,
+  text,
+  timestamp,
+  uniqueIndex,
+  uuid,
+} from "drizzle-orm/pg-core";
 import { users } from "./auth.ts";
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
@@ -13,6 +26,18 @@ export const certificateAuthorities = pgTable("certificate_authorities", {
   id: uuid().primaryKey(),
   rootPem: text("root_pem").notNull(),
   sealedKey: text("sealed_key").notNull(),
+  createdAt: instant("created_at").notNull(),
+});
+
+/**
+ * The certificate that the listeners present: a gateway starts with it while its authority is away. At most one row, for all replicas.
+ */
+export const federationServerCertificates = pgTable("federation_server_certificates", {
+  id: uuid().primaryKey(),
+  certificatePem: text("certificate_pem").notNull(),
+  /** Sealed, bound to this row's id. */
+  sealedKey: text("sealed_key").notNull(),
+  notAfter: instant("not_after").notNull(),
   createdAt: instant("created_at").notNull(),
 });
 
@@ -39,6 +64,9 @@ export const federationGrants = pgTable(
     generationSpki: text("generation_spki"),
     /** Renewals in a row that were asked for with a certificate that had ended. */
     lateRenewals: integer("late_renewals").notNull().default(0),
+    /** How often its peer may ask, and how many requests of it may be under way at once. */
+    requestsPerMinute: integer("requests_per_minute").notNull().default(1200),
+    concurrentRequests: integer("concurrent_requests").notNull().default(16),
   },
   (table) => [index("federation_grants_subject").on(table.subjectUserId, table.id)],
 );
@@ -125,14 +153,17 @@ export const federationRevocations = pgTable(
   (table) => [index("federation_revocations_told_at").on(table.toldAt, table.nextAttemptAt)],
 );
 
-/** What happened between gateways, on either side. Append-only. */
+/**
+ * What happened between gateways, on either side: one row a request, and one a change of a grant or peer. Append-only, but for
+ * its place in the chain, which is given once.
+ */
 export const federationAuditLog = pgTable(
   "federation_audit_log",
   {
     id: uuid().primaryKey(),
     at: instant("at").notNull(),
     side: auditSide().notNull(),
-    /** E.g. `enrollment`, `renewal`, `grant.revoked`. */
+    /** E.g. `request`, `enrollment`, `renewal`, `grant.revoked`. */
     event: text().notNull(),
     /** `ok`, or the code of the refusal. */
     outcome: text().notNull(),
@@ -143,14 +174,45 @@ export const federationAuditLog = pgTable(
     /** Who did it; null: the gateway itself, or somebody unknown. */
     actorUserId: uuid("actor_user_id"),
     serial: text(),
+    /** Both sides' rows of one request have the same. */
     requestId: text("request_id"),
+    /** Of a request: what was asked, of what, and a keyed hash of the question; never the question. */
+    verb: text(),
+    resource: text(),
+    queryHash: text("query_hash"),
+    rows: integer(),
+    bytes: integer(),
+    tookMs: real("took_ms"),
     details: jsonb().$type<Record<string, unknown>>().notNull().default({}),
+    /** Its place in the chain, from 1, and the hash over the one before and itself; null: not chained yet, for about a second. */
+    position: bigint({ mode: "number" }),
+    hash: text(),
   },
   (table) => [
     index("federation_audit_log_at").on(table.at.desc().nullsFirst(), table.id.desc().nullsFirst()),
     index("federation_audit_log_grant").on(table.grantId, table.id.desc().nullsFirst()),
+    index("federation_audit_log_querying")
+      .on(table.subjectUserId, table.id.desc().nullsFirst())
+      .where(sql`side = 'querying'`),
+    uniqueIndex("federation_audit_log_position_unique").on(table.position),
+    index("federation_audit_log_unchained")
+      .on(table.id)
+      .where(sql`position is null`),
   ],
 );
+
+/** Where the audit log's chain ends: at most one row, rewritten as the chain grows, so that a tail that is cut off is missed. */
+export const federationAuditChain = pgTable("federation_audit_chain", {
+  id: uuid().primaryKey(),
+  /** The last entry's, and its hash. */
+  position: bigint({ mode: "number" }).notNull(),
+  hash: text().notNull(),
+  /** Over both, with the chain's key: nobody without it makes another entry the last one. */
+  mac: text().notNull(),
+  /** The chain's key, sealed, bound to this row's id: it stays the same when the seal's key is changed. */
+  sealedKey: text("sealed_key").notNull(),
+  at: instant("at").notNull(),
+});
 
 /** Querying side: the gateways a user of this one reads from. Belongs to that user alone. */
 export const federationPeers = pgTable(
@@ -167,6 +229,8 @@ export const federationPeers = pgTable(
     tokenHash: text("token_hash").notNull(),
     /** The peer's federation listener, `https://host:port`; known once enrolled. */
     endpoint: text(),
+    /** The one before, until the new one has worked. */
+    previousEndpoint: text("previous_endpoint"),
     caFingerprint: text("ca_fingerprint").notNull(),
     rootPem: text("root_pem"),
     /** Key and certificate in use. The key that is asked for next, sealed before it is asked for; the pair before, while it is good. */

@@ -2,6 +2,7 @@ export { accounts, apiKeys, sessions, users, verifications } from "./auth.ts";
 export {
   auditSide,
   certificateAuthorities,
+  federationAuditChain,
   federationAuditLog,
   federationCertificates,
   federationEnrollmentTokens,
@@ -9,6 +10,7 @@ export {
   federationGrantScopes,
   federationPeers,
   federationRevocations,
+  federationServerCertificates,
   grantStatus,
   peerState,
   tokenStatus,

@@ -14,6 +14,7 @@ import {
 } from "drizzle-orm/pg-core";
 import { users } from "./auth.ts";
 import { teams } from "./teams.ts";
+import { tsvector } from "./tsvector.ts";
 
 /**
  * What every resource row has. `team_id` null = personal. `space_id` is the one column access rules read: the team,
@@ -32,13 +33,27 @@ const owned = () => ({
   updatedAt: timestamp("updated_at", { withTimezone: true, precision: 3 }).notNull(),
 });
 
-type OwnedColumns = Record<"id" | "spaceId" | "updatedAt" | "key", AnyPgColumn>;
+type OwnedColumns = Record<"id" | "spaceId" | "updatedAt" | "key" | "searchDocument", AnyPgColumn>;
 
-/** The indexes that lists of a space walk, a space's keys being unique, and no row being without a space. */
+/**
+ * What full-text search reads of a row: its title weighs more (A) than its text (B). The first 100,000 characters of the text, since
+ * a tsvector holds a megabyte. A list of words, made by the database; never part of an answer.
+ */
+const searchDocument = (title: string, body?: string) =>
+  tsvector("search_document").generatedAlwaysAs(
+    sql.raw(
+      [`setweight(to_tsvector('english', ${title}), 'A')`]
+        .concat(body === undefined ? [] : [`setweight(to_tsvector('english', left(${body}, 100000)), 'B')`])
+        .join(" || "),
+    ),
+  );
+
+/** The indexes that lists of a space walk, its keys being unique, no row being without a space, and the one that full-text search reads. */
 const spaceRules = (name: string) => (table: OwnedColumns) => [
   index(`${name}_space_id_id`).on(table.spaceId, table.id),
   index(`${name}_space_id_updated_at_id`).on(table.spaceId, table.updatedAt, table.id),
   uniqueIndex(`${name}_space_id_key_unique`).on(table.spaceId, table.key),
+  index(`${name}_search_document`).using("gin", table.searchDocument),
   check(`${name}_has_a_space`, sql`space_id is not null`),
 ];
 
@@ -52,6 +67,7 @@ export const tasks = pgTable(
     description: text().notNull().default(""),
     status: taskStatus().notNull().default("open"),
     dueAt: timestamp("due_at", { withTimezone: true, precision: 3 }),
+    searchDocument: searchDocument("title", "description"),
   },
   spaceRules("tasks"),
 );
@@ -62,6 +78,7 @@ export const notes = pgTable(
     ...owned(),
     title: text().notNull(),
     body: text().notNull().default(""),
+    searchDocument: searchDocument("title", "body"),
   },
   spaceRules("notes"),
 );
@@ -71,6 +88,7 @@ export const memories = pgTable(
   {
     ...owned(),
     content: text().notNull(),
+    searchDocument: searchDocument("content"),
   },
   spaceRules("memories"),
 );
@@ -83,6 +101,7 @@ export const credentials = pgTable(
     kind: text().notNull(),
     /** Sealed, bound to this row's id; never leaves the gateway by federation. */
     sealedSecret: text("sealed_secret").notNull(),
+    searchDocument: searchDocument("name", "kind"),
   },
   spaceRules("credentials"),
 );

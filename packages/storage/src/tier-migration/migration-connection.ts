@@ -1,6 +1,6 @@
 import pg from "pg";
 import { migratingConfig, type PostgresOptions } from "../adapters/postgres-connection.ts";
-import { connectionProblem, databaseProblem, isConnectionFault } from "../database-faults.ts";
+import { connectionProblem, databaseProblem, fullProblem, isConnectionFault } from "../database-faults.ts";
 import type { Run } from "./migration-source.ts";
 import { TEXT_SETTINGS } from "./table-digest.ts";
 
@@ -12,7 +12,7 @@ const CLOSE_MS = 2_000;
 export interface MigrationConnection {
   readonly client: pg.Client;
   readonly run: Run;
-  /** Runs work on the connection; a lost connection is a Problem. */
+  /** Runs work on the connection; a lost connection, and a server without room, is a Problem. */
   readonly guard: <Result>(work: Promise<Result>) => Promise<Result>;
   /** Sessions of gateways in this database. */
   gateways(): Promise<number>;
@@ -28,7 +28,8 @@ export async function connect(options: PostgresOptions): Promise<MigrationConnec
     try {
       return await work;
     } catch (error) {
-      throw databaseProblem(error) ?? (isConnectionFault(error) ? connectionProblem(error, options) : error);
+      const known = databaseProblem(error) ?? fullProblem(error, options);
+      throw known ?? (isConnectionFault(error) ? connectionProblem(error, options) : error);
     }
   };
   const run: Run = async <Row extends object>(sql: string, values: readonly unknown[] = []) =>

@@ -61,10 +61,12 @@ export const tableDecisions: Readonly<Record<string, TableDecision>> = {
   federation_certificates: "copy",
   federation_revocations: "copy",
   federation_audit_log: "copy",
+  federation_audit_chain: "copy one row",
   federation_peers: "copy",
   sessions: { skip: "people sign in again" },
   verifications: { skip: "one-time codes, the setup code among them" },
   federation_enrollment_tokens: { skip: "one-time tokens: make a new invite for a grant nobody has claimed yet" },
+  federation_server_certificates: { skip: "made again at the first start" },
   embeddings: { skip: "made again from the rows" },
   idempotency_keys: { skip: "only needed for requests being tried again" },
 };

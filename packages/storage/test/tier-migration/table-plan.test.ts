@@ -46,6 +46,7 @@ test("tables with tokens and codes of one use, and those made for a moment, are 
   expect(names(planTables().skipped)).toEqual([
     "embeddings",
     "federation_enrollment_tokens",
+    "federation_server_certificates",
     "idempotency_keys",
     "sessions",
     "verifications",
