@@ -13,6 +13,8 @@ export interface ValkeyOptions {
   readonly instance?: string;
   /** How long a run stays its replica's after the replica was killed. Default: 30 s. */
   readonly lockMs?: number;
+  /** How long what a limit counts as under way is kept after its replica was killed. Default: 60 s. */
+  readonly leaseMs?: number;
 }
 
 /**

@@ -1,3 +1,5 @@
+import type { RateLimits } from "./rate-limits.ts";
+
 /** A job that one replica at a time runs, again and again. */
 export interface ScheduledJob {
   /** Its name on every replica: lower-case letters, digits and `-`. */
@@ -36,6 +38,8 @@ export interface Coordination {
    * @throws RangeError for a name, a time or a second job of a name that can't be.
    */
   schedule(job: ScheduledJob): Promise<void>;
+  /** Limits that all replicas share. */
+  readonly limits: RateLimits;
   /** Never older than about a second. */
   state(): CoordinationState;
   /**

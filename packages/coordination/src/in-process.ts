@@ -1,4 +1,5 @@
 import { assertSchedulable, type Coordination, type OnFault, type ScheduledJob } from "./coordination.ts";
+import { createInProcessLimits } from "./in-process-limits.ts";
 import { createListeners } from "./listeners.ts";
 
 /** A gateway that has no other replica: jobs run by timers, which don't keep the process alive, and messages stay within. */
@@ -26,6 +27,7 @@ export function createInProcessCoordination({ onFault }: { readonly onFault: OnF
       assertSchedulable(job, jobs);
       if (!closed) start(job);
     },
+    limits: createInProcessLimits(),
     state: () => ({ status: "ok" }),
     async publish(channel, message) {
       listeners.tell(channel, message);

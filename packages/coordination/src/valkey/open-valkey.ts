@@ -4,10 +4,12 @@ import { newId } from "@mosaicstack/foundation";
 import type { Redis } from "ioredis";
 import type { Coordination } from "../coordination.ts";
 import type { ValkeyOptions } from "../connect-valkey.ts";
+import { LEASE_MS } from "../rate-limits.ts";
 import { createBroadcast } from "./broadcast.ts";
 import { type Connections, createConnections } from "./connections.ts";
 import { plainError } from "./failure.ts";
 import { createJobs } from "./jobs.ts";
+import { createValkeyLimits } from "./limits.ts";
 import { askValkey } from "./probe.ts";
 import { type Pulse, startPulse } from "./pulse.ts";
 
@@ -23,6 +25,7 @@ export async function openValkey({
   onState,
   instance,
   lockMs = LOCK_MS,
+  leaseMs = LEASE_MS,
 }: ValkeyOptions): Promise<Coordination> {
   await askValkey(address, CONNECT_MS);
 
@@ -68,6 +71,13 @@ export async function openValkey({
     state: () => beating.state(),
     onFault,
   });
+  const limits = createValkeyLimits({
+    connection: publisher,
+    prefix: `${prefix}:limits`,
+    leaseMs,
+    state: () => beating.state(),
+    onFault: (error) => onFault("limits", plainError(error, address)),
+  });
 
   let closed: Promise<void> | undefined;
   const close = async (): Promise<void> => {
@@ -77,6 +87,7 @@ export async function openValkey({
   };
   return {
     schedule: (job) => jobs.schedule(job),
+    limits,
     state: () => beating.state(),
     publish: (channel, message) => broadcast.publish(channel, message),
     subscribe: (channel, hear) => broadcast.subscribe(channel, hear),
