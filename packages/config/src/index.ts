@@ -21,6 +21,7 @@ export type {
   TlsConfig,
 } from "./config.ts";
 export { type GivenSecrets, Secret, type Secrets } from "./secret.ts";
+export { type EmbeddingsAccess, embeddingsAccess } from "./embeddings-access.ts";
 export { ensureSecrets } from "./ensure-secrets.ts";
 export { describeOrigin } from "./fault.ts";
 export { loadConfig, type LoadedConfig, type LoadOptions } from "./load-config.ts";

@@ -1,6 +1,7 @@
 import { isIPv4 } from "node:net";
 import type { ConfigFault, ConfigWarning, Origin } from "./config.ts";
 import { correct } from "./fault.ts";
+import { readEmbeddingsUrl } from "./embeddings-access.ts";
 import type { Entry } from "./layer.ts";
 import type { GivenSecrets } from "./secret.ts";
 import type { Variant } from "./tier-schemas.ts";
@@ -101,8 +102,16 @@ function authorityFaults(settings: Settings, hasKey: boolean): ConfigFault[] {
   return STEP_CA.filter((path) => !isSet(path)).map((path) => ({
     path,
     message: `is not set, and ${given} is`,
-    remedy: "Set both for step-ca, as deploy/step-ca/README.md has it, or neither.",
+    remedy: "Set both for step-ca, as docs/federation/SETUP.md has it, or neither.",
   }));
+}
+
+function embeddingsFaults({ embeddings }: GivenSecrets): ConfigFault[] {
+  const reading = embeddings === undefined ? undefined : readEmbeddingsUrl(embeddings.reveal());
+  if (reading?.kind !== "malformed") return [];
+  const origin = { kind: "environment", variable: "EMBEDDINGS_URL" } as const;
+  const remedy = "Set it to https://:key@host/v1?model=name, the key percent-encoded.";
+  return [{ path: "EMBEDDINGS_URL", origin, message: reading.reason, remedy }];
 }
 
 /** What can only be seen of several settings together. */
@@ -112,6 +121,7 @@ export function crossFaults(settings: Settings, variant: Variant, given: GivenSe
     ...databaseFaults(settings, variant, given.databaseMigrationPassword !== undefined),
     ...tlsFaults(settings, variant),
     ...authorityFaults(settings, given.provisionerKey !== undefined),
+    ...embeddingsFaults(given),
   ];
   const port = settings.get("federation.port");
   if (port !== undefined && port.value !== 0 && port.value === settings.get("http.port")?.value) {

@@ -83,6 +83,14 @@ export const SECRET_VARIABLES: readonly SecretVariable[] = [
     variants: ["federated", "embedded"],
     description: "What opens STEP_CA_PROVISIONER_KEY, where it is encrypted.",
   },
+  {
+    variable: "EMBEDDINGS_URL",
+    target: "embeddings",
+    leastLength: 1,
+    variants: ["federated", "embedded"],
+    description:
+      "Search by meaning: an OpenAI-compatible endpoint in one line, key and model included: `https://:key@host/v1?model=name`.",
+  },
 ];
 
 /** A secret's text and the variable it came by. Lives only while a configuration is loaded. */

@@ -38,6 +38,8 @@ export interface GivenSecrets {
   /** Of step-ca's provisioners: a JWK, or a JWE that the password opens. */
   readonly provisionerKey?: Secret;
   readonly provisionerPassword?: Secret;
+  /** Where text is embedded for search by meaning, the key and the model in one URL: `embeddingsAccess` takes it apart. */
+  readonly embeddings?: Secret;
 }
 
 /** What a running gateway holds, apart from its Config. */
@@ -53,4 +55,6 @@ export interface Secrets {
   /** Of step-ca's provisioners: a JWK, or a JWE that the password opens. */
   readonly provisionerKey?: Secret;
   readonly provisionerPassword?: Secret;
+  /** Where text is embedded for search by meaning, the key and the model in one URL: `embeddingsAccess` takes it apart. */
+  readonly embeddings?: Secret;
 }

@@ -34,9 +34,26 @@ export interface ResourceDefinition {
   readonly fields: Readonly<Record<string, Field>>;
   /** Exact-match filters of a list: the API's name, its column, and what values it takes. */
   readonly filters: Readonly<Record<string, { readonly column: string; readonly schema: z.ZodType<string> }>>;
+  /** How rows are searched; the table's `search_document` holds the words of the same columns. Absent: they are not. */
+  readonly search?: Searching;
   /** Absent: rows are not written through the registry. */
   readonly writing?: Writing;
 }
+
+/** The columns a search reads. Only those of fields that federate: a snippet is cut from them. */
+export interface Searching {
+  /** What a row is called. */
+  readonly title: string;
+  /** What more there is of it. Absent: the title is all. */
+  readonly text?: string;
+  /** Whether the title has a trigram index, so that misspelt words find it. */
+  readonly trigrams: boolean;
+  /** Whether title and text are handed to an embedding provider, where one is configured: somebody else's machine. */
+  readonly embeds: boolean;
+}
+
+/** A resource whose rows are searched. */
+export type SearchableResource = ResourceDefinition & { readonly search: Searching };
 
 const nullableId = z.uuid().nullable();
 

@@ -1,4 +1,4 @@
-export { type ResourceDefinition, rowSchema } from "./definition.ts";
+export { type ResourceDefinition, rowSchema, type SearchableResource, type Searching } from "./definition.ts";
 export { instant, properties, text, title } from "./field.ts";
 export { resourceProblem } from "./problems.ts";
 export {
@@ -12,4 +12,17 @@ export {
   type Visibility,
 } from "./reads.ts";
 export { findResource, registry, resourceNamed, resourceNames } from "./registry.ts";
+export {
+  type Candidate,
+  findCandidates,
+  type FoundRows,
+  MAX_QUERY_LENGTH,
+  MAX_SEARCH_ROWS,
+  queryText,
+  type QueryVector,
+  readFound,
+  searchable,
+  type SearchQuery,
+} from "./search.ts";
+export { fuse } from "./rank-fusion.ts";
 export { type Created, createWriter, type ImportedRow, parseInput, type Upserted, type Writer } from "./writes.ts";

@@ -51,16 +51,18 @@ export interface RowsPage {
 }
 
 /** The spaces of `Visibility`, as parameters $1 (user), $2 (personal), $3 (teams or null for all). */
-const visibleSpaces = `
+export const visibleSpaces = `
   select $1::uuid as id where $2::boolean
   union all
   select m.team_id from team_members m where m.user_id = $1::uuid and ($3::uuid[] is null or m.team_id = any($3::uuid[]))`;
 
-function visibilityParameters({ userId, personal, teams }: Visibility): unknown[] {
+/** The parameters `visibleSpaces` reads. */
+export function visibilityParameters({ userId, personal, teams }: Visibility): unknown[] {
   return [userId, personal, teams === "all" ? null : teams];
 }
 
-function projection(definition: ResourceDefinition, answer: "list" | "get", audience: Audience): string {
+/** The SQL of a row's JSON, over the row alias `r`. */
+export function projection(definition: ResourceDefinition, answer: "list" | "get", audience: Audience): string {
   const members = Object.entries(definition.fields)
     .filter(([, field]) => field.in === "both" || field.in === answer)
     .filter(([, field]) => audience === "native" || field.federates)
@@ -69,21 +71,29 @@ function projection(definition: ResourceDefinition, answer: "list" | "get", audi
   return `json_build_object(${members.join(", ")})`;
 }
 
+/** The columns a row's JSON is made of, by name: a peer's role may read no other (docs/adr/0007). */
+function columnsOf(rowJson: string): string {
+  const columns = new Set(["id", ...Array.from(rowJson.matchAll(/\br\.(\w+)/g), ([, column]) => column)]);
+  return Array.from(columns, (column) => `r.${column}`).join(", ");
+}
+
 /** One statement: a short index scan per visible space, merged, so its cost follows the page and not the table. */
 function listStatement(definition: ResourceDefinition, audience: Audience): string {
   const { table, space } = definition.from;
+  const rowJson = projection(definition, "list", audience);
+  const columns = columnsOf(rowJson);
   const filters = Object.values(definition.filters)
     .map(({ column }, index) => `and ($${index + 6}::text is null or r.${column}::text = $${index + 6}::text)`)
     .join(" ");
   return `
     with page as (
-      select r.* from (${visibleSpaces}) visible cross join lateral (
-        select r.* from ${table} r
+      select ${columns} from (${visibleSpaces}) visible cross join lateral (
+        select ${columns} from ${table} r
         where r.${space} = visible.id and r.id < $4::uuid ${filters}
         order by r.id desc limit $5::int + 1
       ) r order by r.id desc limit $5::int + 1
     ), kept as (select * from page order by id desc limit $5::int)
-    select coalesce(json_agg(${projection(definition, "list", audience)} order by r.id desc), '[]')::text as json,
+    select coalesce(json_agg(${rowJson} order by r.id desc), '[]')::text as json,
       count(*)::int as count, min(r.id::text) as "lastId", (select count(*) from page) > $5::int as more
     from kept r`;
 }

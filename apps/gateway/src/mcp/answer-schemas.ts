@@ -1,6 +1,6 @@
-import { registry, type ResourceDefinition, resourceNames, rowSchema } from "@mosaicstack/resources";
+import { registry, type ResourceDefinition, resourceNames, rowSchema, searchable } from "@mosaicstack/resources";
 import { z } from "zod";
-import { capabilitiesAnswer, getAnswer, listAnswer } from "../http/answers.ts";
+import { capabilitiesAnswer, getAnswer, listAnswer, searchAnswer } from "../http/answers.ts";
 import { LOCAL_SOURCE } from "../reading/local-reader.ts";
 
 /** Which resource and which source were asked: an agent that left `source` out learns what it got. */
@@ -33,6 +33,11 @@ export const listOutput: z.ZodObject = listAnswer(z.object()).extend({ ...asked,
 
 /** What `get` answers. */
 export const getOutput: z.ZodObject = getAnswer(z.object()).extend({ ...asked, row: anyRow("get"), note });
+
+/** What `search` answers. */
+export const searchOutput: z.ZodObject = searchAnswer(
+  z.union([...searchable.map((definition) => localRow(definition, "list")), remoteRow]),
+).extend({ source: asked.source, note });
 
 /** What `capabilities` answers. */
 export const capabilitiesOutput: z.ZodObject = capabilitiesAnswer.extend({ source: asked.source, note });

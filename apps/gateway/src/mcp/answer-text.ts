@@ -28,7 +28,7 @@ function cut(value: unknown, most: number): unknown {
 }
 
 /** A row in one line of JSON, in which no text of the row can pass for a line of the answer. */
-function line(row: AgentRow): string {
+function line(row: Readonly<Record<string, unknown>>): string {
   const members = Object.entries(row).filter(([name, value]) => value !== null && !NOT_IN_LINES.has(name));
   return JSON.stringify(Object.fromEntries(members.map(([name, value]) => [name, cut(value, LINE_TEXT)])));
 }
@@ -41,6 +41,15 @@ function failures(sources: readonly SourceReport[]): string[] {
       const because = error === undefined ? "" : ` (${error.code}): ${error.detail} ${error.remedy}`;
       return `Incomplete: ${source} did not answer, ${status}${because}`;
     });
+}
+
+/** What somebody should see to, a line each, while the sources answer still. */
+function warnings(sources: readonly SourceReport[]): string[] {
+  return sources.flatMap(({ source, warning }) =>
+    warning === undefined
+      ? []
+      : [`To be seen to: ${source} (${warning.code}): ${warning.detail} ${warning.remedy} Tell the user.`],
+  );
 }
 
 /** The text of a list. */
@@ -63,6 +72,34 @@ export function listText(answer: {
     ...failures(sources),
     ...(note === undefined ? [] : [note]),
     ...rows.map(line),
+  ].join("\n");
+}
+
+/** A row that a search found. */
+export interface FoundRow {
+  readonly resource: string;
+  readonly row: AgentRow;
+  readonly snippet: string;
+}
+
+/** The text of what a search found. */
+export function searchText(answer: {
+  readonly source: string;
+  readonly rows: readonly FoundRow[];
+  readonly more: boolean;
+  readonly sources: readonly SourceReport[];
+  readonly note: string | undefined;
+}): string {
+  const { source, rows, more, sources, note } = answer;
+  return [
+    `source ${source}: ${rows.length} found, best first.${more ? " There is more: raise limit, or ask more exactly." : ""}`,
+    ...failures(sources),
+    ...(note === undefined ? [] : [note]),
+    ...rows.map(({ resource, row, snippet }) => {
+      // The snippet says what the words found are in; the beginning of the text would only repeat that it is long.
+      const { excerpt: _excerpt, content: _content, ...rest } = row;
+      return line({ resource, ...rest, snippet });
+    }),
   ].join("\n");
 }
 
@@ -97,6 +134,7 @@ export function capabilitiesText(answer: {
   const { capabilities, sources, note } = answer;
   return [
     ...failures(sources),
+    ...warnings(sources),
     ...(note === undefined ? [] : [note]),
     ...Object.entries(capabilities).map(([source, offered]) => `${source}: ${JSON.stringify(offered)}`),
   ].join("\n");

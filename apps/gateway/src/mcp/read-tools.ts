@@ -1,11 +1,14 @@
-import type { Reader, SourceReport } from "@mosaicstack/federation-protocol";
+import type { Reader } from "@mosaicstack/federation-protocol";
 import { parseInput, registry, type ResourceDefinition, resourceNames, resourceProblem } from "@mosaicstack/resources";
 import { z } from "zod";
 import { clamp, cursor, MAX_LIMIT } from "../http/parameters.ts";
 import { decodeCursor, encodeCursor } from "../reading/cursor.ts";
 import { capabilitiesOutput, getOutput, listOutput } from "./answer-schemas.ts";
-import { type AgentRow, capabilitiesText, isRemote, listText, REMOTE_TEXT_NOTE, rowText } from "./answer-text.ts";
+import { type AgentRow, capabilitiesText, isRemote, listText, rowText } from "./answer-text.ts";
 import { filtersOfAll } from "./filters.ts";
+import { source, team } from "./read-parameters.ts";
+import { fit, fitReports, marked, noteFor } from "./remote-text.ts";
+import { searchTool } from "./search-tool.ts";
 import { visibleValue } from "./text-safety.ts";
 import { defineTool, type Tool, type ToolAnnotations } from "./tool.ts";
 
@@ -13,19 +16,7 @@ import { defineTool, type Tool, type ToolAnnotations } from "./tool.ts";
 const DEFAULT_ROWS = 25;
 
 const resource = z.enum(resourceNames).describe("What to read");
-const source = z
-  .string()
-  .max(80)
-  .default("all")
-  .describe(
-    "`all` (the default): this gateway and those it may read; `local`: this gateway only; `federated:<peer>`: one of them",
-  );
 const limit = z.int().min(1).optional().describe(`Rows a page, ${DEFAULT_ROWS} by default, at most ${MAX_LIMIT}`);
-const team = z
-  .union([z.literal("personal"), z.uuid()])
-  .optional()
-  .describe("Only the rows of the team of this id, or only personal ones");
-
 const resources = registry.map(({ name, description }) => `${name}: ${description}`).join("\n");
 
 interface ListInput {
@@ -45,21 +36,6 @@ function listInputOf(definition: ResourceDefinition): z.ZodType<ListInput> {
 const listInputs: ReadonlyMap<string, z.ZodType<ListInput>> = new Map(
   registry.map((definition) => [definition.name, listInputOf(definition)]),
 );
-
-/** Rows and reports of an answer as an agent gets them: text of another gateway made visible, and marked as such. */
-function fit(row: AgentRow): AgentRow {
-  return isRemote(row._source) ? (visibleValue(row) as AgentRow) : row;
-}
-
-function fitReports(sources: readonly SourceReport[]): readonly SourceReport[] {
-  return visibleValue(sources) as readonly SourceReport[];
-}
-
-function noteFor(sources: readonly string[]): string | undefined {
-  return sources.some(isRemote) ? REMOTE_TEXT_NOTE : undefined;
-}
-
-const marked = (note: string | undefined): { readonly note?: string } => (note === undefined ? {} : { note });
 
 function listTool(reader: Reader, annotations: ToolAnnotations): Tool {
   return defineTool({
@@ -139,7 +115,7 @@ function capabilitiesTool(reader: Reader, annotations: ToolAnnotations): Tool {
   return defineTool({
     name: "capabilities",
     title: "What can be read where",
-    description: `Says which sources there are and what each lets you read: its resources and filters, and for another gateway the grant: whose data, which teams, until when.`,
+    description: `Says which sources there are and what each lets you read: its resources and filters, and for another gateway the grant: whose data, which teams, until when. A source's \`warning\` is for the user: what to do, and by when, so that it goes on answering.`,
     annotations,
     input: capabilitiesInput,
     output: capabilitiesOutput,
@@ -168,5 +144,10 @@ function capabilitiesTool(reader: Reader, annotations: ToolAnnotations): Tool {
  */
 export function readTools(reader: Reader, federated: boolean): readonly Tool[] {
   const annotations = { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: federated };
-  return [listTool(reader, annotations), getTool(reader, annotations), capabilitiesTool(reader, annotations)];
+  return [
+    listTool(reader, annotations),
+    searchTool(reader, annotations),
+    getTool(reader, annotations),
+    capabilitiesTool(reader, annotations),
+  ];
 }

@@ -3,15 +3,21 @@ import { isId } from "@mosaicstack/foundation";
 import { everythingOf, getRow, listRows, narrowTo, registry, resourceNamed } from "@mosaicstack/resources";
 import type { ReadStore } from "@mosaicstack/storage";
 import { gatewayProblem } from "../problems.ts";
+import { type EmbedQuery, searchRows } from "./local-search.ts";
 
 /** The name of this gateway's own rows among the sources. */
 export const LOCAL_SOURCE = "local";
 
 function ownCapabilities(): LocalCapabilities {
   return {
-    resources: registry.map(({ name, filters, writing }) => ({
+    resources: registry.map(({ name, filters, search, writing }) => ({
       name,
-      verbs: ["list", "get", ...(writing === undefined ? [] : ["create", "update", "delete"])],
+      verbs: [
+        "list",
+        "get",
+        ...(search === undefined ? [] : ["search"]),
+        ...(writing === undefined ? [] : ["create", "update", "delete"]),
+      ],
       filters: [...Object.keys(filters), "team"],
     })),
   };
@@ -20,7 +26,7 @@ function ownCapabilities(): LocalCapabilities {
 const CAPABILITIES = ownCapabilities();
 
 /** Reads this gateway's own rows as a user. `all` asks no more than `local` here: there is no peer to ask. */
-export function createLocalReader(store: ReadStore): Reader {
+export function createLocalReader(store: ReadStore, embedQuery?: EmbedQuery): Reader {
   function report(startedAt: number, rows: number, truncated: boolean): SourceReport {
     const took = Math.round((performance.now() - startedAt) * 10) / 10;
     return { source: LOCAL_SOURCE, status: "ok", took_ms: took, rows, truncated };
@@ -63,6 +69,19 @@ export function createLocalReader(store: ReadStore): Reader {
       const startedAt = performance.now();
       const rowJson = isId(id) ? await getRow(store, definition, everythingOf(userId), id, "native") : undefined;
       return { rowJson, partial: false, sources: [report(startedAt, rowJson === undefined ? 0 : 1, false)] };
+    },
+
+    async search(userId, { source, query, resources, team, limit }) {
+      refuseOtherSources(source);
+      const startedAt = performance.now();
+      const visibility = narrowTo(everythingOf(userId), team);
+      const found = await searchRows(store, { text: query, resources, visibility }, limit, embedQuery);
+      return {
+        rowsJson: `[${found.rows.map(({ json }) => json).join(",")}]`,
+        more: found.more,
+        partial: false,
+        sources: [report(startedAt, found.rows.length, found.more)],
+      };
     },
 
     capabilities(_userId, source) {

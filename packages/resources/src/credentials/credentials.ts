@@ -15,6 +15,7 @@ export const credentials: ResourceDefinition = {
     kind: field("r.kind", z.string(), { federates: true }),
   },
   filters: { key: { column: "key", schema: text(512) } },
+  search: { title: "name", text: "kind", trigrams: true, embeds: false },
   writing: writing(
     schema.credentials,
     {

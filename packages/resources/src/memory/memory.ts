@@ -13,6 +13,7 @@ export const memory: ResourceDefinition = {
     content: field("r.content", z.string(), { federates: true }),
   },
   filters: { key: { column: "key", schema: text(512) } },
+  search: { title: "content", trigrams: false, embeds: true },
   writing: writing(schema.memories, {
     content: text(20_000).min(1),
   }),

@@ -15,6 +15,7 @@ export const notes: ResourceDefinition = {
     body: field("r.body", z.string(), { in: "get", federates: true }),
   },
   filters: { key: { column: "key", schema: text(512) } },
+  search: { title: "title", text: "body", trigrams: true, embeds: true },
   writing: writing(schema.notes, {
     title: title(500),
     body: text(1_000_000).optional(),

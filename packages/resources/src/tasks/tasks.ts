@@ -18,6 +18,7 @@ export const tasks: ResourceDefinition = {
     description: field("r.description", z.string(), { in: "get", federates: true }),
   },
   filters: { status: { column: "status", schema: status }, key: { column: "key", schema: text(512) } },
+  search: { title: "title", text: "description", trigrams: true, embeds: true },
   writing: writing(schema.tasks, {
     title: title(500),
     description: text(100_000).optional(),
