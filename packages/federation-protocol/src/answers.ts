@@ -1,5 +1,13 @@
-import type { CapabilitiesResponse, GetRequest, GetResponse, ListRequest, ListResponse } from "./verbs.ts";
-import type { SourceReport } from "./sources.ts";
+import type {
+  CapabilitiesResponse,
+  GetRequest,
+  GetResponse,
+  ListRequest,
+  ListResponse,
+  SearchRequest,
+  SearchResponse,
+} from "./verbs.ts";
+import type { SourceReport, SourceWarning } from "./sources.ts";
 
 /**
  * One place rows are read from. This gateway and a peer look alike, so blending knows neither.
@@ -8,8 +16,11 @@ import type { SourceReport } from "./sources.ts";
 export interface Source {
   /** `local` or `federated:<peer>`. */
   readonly name: string;
+  /** Told with every report on it, whether it answers or not. */
+  readonly warning?: SourceWarning;
   list(request: ListRequest, signal: AbortSignal): Promise<ListResponse>;
   get(request: GetRequest, signal: AbortSignal): Promise<GetResponse>;
+  search(request: SearchRequest, signal: AbortSignal): Promise<SearchResponse>;
   capabilities(signal: AbortSignal): Promise<CapabilitiesResponse | LocalCapabilities>;
 }
 
@@ -45,6 +56,16 @@ export interface GetAnswer {
   readonly sources: readonly SourceReport[];
 }
 
+/** What a search found over one or more sources. */
+export interface SearchAnswer {
+  /** A JSON array of `{"resource", "row", "snippet"}`, best first, each row tagged `_source`. */
+  readonly rowsJson: string;
+  /** Whether a source that answered found more than is here. */
+  readonly more: boolean;
+  readonly partial: boolean;
+  readonly sources: readonly SourceReport[];
+}
+
 export interface CapabilitiesAnswer {
   readonly capabilities: Readonly<Record<string, CapabilitiesResponse | LocalCapabilities>>;
   readonly partial: boolean;
@@ -60,6 +81,16 @@ export interface ListRead {
   readonly positions: Positions | undefined;
 }
 
+export interface SearchRead {
+  /** As the caller wrote it: `local`, `all`, `federated:<peer>`. */
+  readonly source: string;
+  readonly query: string;
+  /** Names of resources; undefined: all that are searched. */
+  readonly resources: readonly string[] | undefined;
+  readonly team: string | undefined;
+  readonly limit: number;
+}
+
 /** Reads as a user, over one source or several. What REST and MCP ask; both tiers of it answer alike. */
 export interface Reader {
   /** @throws Problem `unknown_source`, and what the one source asked refuses with, when only one was asked */
@@ -68,5 +99,7 @@ export interface Reader {
     userId: string,
     read: { readonly source: string; readonly resource: string; readonly id: string },
   ): Promise<GetAnswer>;
+  /** Never cached, by any source. @throws as `list` */
+  search(userId: string, read: SearchRead): Promise<SearchAnswer>;
   capabilities(userId: string, source: string): Promise<CapabilitiesAnswer>;
 }

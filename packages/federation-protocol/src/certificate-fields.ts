@@ -9,6 +9,8 @@ const VERSION_TAG = 0xa0;
 export interface CertificateFields {
   /** The subject's Name, DER. */
   readonly subject: Buffer;
+  /** The SubjectPublicKeyInfo, DER. */
+  readonly publicKey: Buffer;
   readonly extensions: ReadonlyMap<string, DerExtension>;
   /** How many CAs may stand between it and a leaf (RFC 5280 4.2.1.9). */
   readonly pathLength: number;
@@ -26,10 +28,11 @@ export function readCertificateFields(der: Buffer): CertificateFields {
   content.take(DER_TAGS.sequence); // issuer
   content.take(DER_TAGS.sequence); // validity
   const subject = content.take(DER_TAGS.sequence).whole;
-  content.take(DER_TAGS.sequence); // key
+  const publicKey = content.take(DER_TAGS.sequence).whole;
   const extensions = content.sees(EXTENSIONS_TAG) ? readExtensions(content.take().content) : new Map<string, never>();
   content.end();
-  return { subject, extensions, pathLength: pathLengthOf(extensions), maySignRevocationLists: signsLists(extensions) };
+  const maySignRevocationLists = signsLists(extensions);
+  return { subject, publicKey, extensions, pathLength: pathLengthOf(extensions), maySignRevocationLists };
 }
 
 function pathLengthOf(extensions: ReadonlyMap<string, DerExtension>): number {

@@ -3,11 +3,13 @@ import { createHash, X509Certificate } from "node:crypto";
 import { isId } from "@mosaicstack/foundation";
 import { AsnConvert, AsnUtf8StringConverter } from "@peculiar/asn1-schema";
 import { Certificate, GeneralName, id_ce_subjectAltName, OtherName, SubjectAlternativeName } from "@peculiar/asn1-x509";
+import { readCertificateFields } from "./certificate-fields.ts";
 
 /** The subjectAltName otherNames (RFC 5280 4.2.1.6) by which a client certificate points at a grant and its subject. */
 export const GRANT_ID_OID = "1.3.6.1.4.1.99999.1";
 export const SUBJECT_USER_ID_OID = "1.3.6.1.4.1.99999.2";
 
+const SUBJECT_ALT_NAME = "551d11";
 const UTF8_STRING_TAG = 0x0c;
 /** A UUID is 36 bytes, so a well-formed value's length stands in one byte. */
 const ID_BYTES = 36;
@@ -65,6 +67,40 @@ function idIn(names: readonly OtherName[], oid: string): { readonly id: string }
   return isId(text) ? { id: text } : "is not an id";
 }
 
+/** The two names of a well-formed subjectAltName, up to the id in each; 2 bytes stand before them, and ids are as long as each other. */
+const NAMES_START = Buffer.from("306a", "hex");
+const GRANT_START = Buffer.from("a03306092b06010401868d1f01a0260c24", "hex");
+const SUBJECT_START = Buffer.from("a03306092b06010401868d1f02a0260c24", "hex");
+const NAME_BYTES = GRANT_START.length + ID_BYTES;
+
+/**
+ * Reads a subjectAltName that is as {@link identitySubjectAltName} writes it, in either order: every good one is. By hand, since the
+ * parser takes ten times as long. Undefined: it is not, and what is wrong with it is for the parser to say.
+ */
+function plainIdentity(names: Buffer): CertificateIdentity | undefined {
+  if (names.length !== NAMES_START.length + 2 * NAME_BYTES) return undefined;
+  if (!names.subarray(0, NAMES_START.length).equals(NAMES_START)) return undefined;
+  const first = names.subarray(NAMES_START.length, NAMES_START.length + NAME_BYTES);
+  const second = names.subarray(NAMES_START.length + NAME_BYTES);
+  const idAfter = (start: Buffer): string | undefined => {
+    const name = [first, second].find((one) => one.subarray(0, start.length).equals(start));
+    const id = name?.subarray(start.length).toString("latin1");
+    return id !== undefined && isId(id) ? id : undefined;
+  };
+  const [grantId, subjectUserId] = [idAfter(GRANT_START), idAfter(SUBJECT_START)];
+  return grantId === undefined || subjectUserId === undefined ? undefined : { grantId, subjectUserId };
+}
+
+/** The subjectAltName of a certificate. Undefined: it has none, or the certificate is not plain DER. */
+function subjectAltNameOf(der: Uint8Array): Buffer | undefined {
+  try {
+    const bytes = Buffer.from(der.buffer, der.byteOffset, der.byteLength);
+    return readCertificateFields(bytes).extensions.get(SUBJECT_ALT_NAME)?.value;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether bytes are one DER SEQUENCE of 256 bytes or more and nothing after it, which the parser would forgive. */
 function isOneSequence(der: Uint8Array): boolean {
   return der[0] === 0x30 && der[1] === 0x82 && (der[2] ?? 0) * 256 + (der[3] ?? 0) === der.length - 4;
@@ -80,6 +116,9 @@ export function readCertificateIdentity(der: Uint8Array): IdentityReading {
   const malformed = (reason: MalformedIdentity): IdentityReading => ({ kind: "malformed", reason });
   if (der.length > MAX_CERTIFICATE_BYTES) return malformed("larger than 4 kB");
   if (!isOneSequence(der)) return malformed("not a certificate");
+  const plain = subjectAltNameOf(der);
+  const identity = plain === undefined ? undefined : plainIdentity(plain);
+  if (identity !== undefined) return { kind: "identified", ...identity };
   let certificate: Certificate;
   try {
     certificate = AsnConvert.parse(der, Certificate);

@@ -1,6 +1,7 @@
 import { verify, X509Certificate } from "node:crypto";
 import { readCertificateFields } from "./certificate-fields.ts";
 import { DER_TAGS, hexOfInteger, readDer, type DerExtension, readExtensions, readSequence, readTime } from "./der.ts";
+import { readRevokedEntries } from "./revoked-entries.ts";
 
 /**
  * Where a gateway publishes its CRL, below the address that people have of it. Peers read it on the gateway's word alone, so by that
@@ -8,7 +9,7 @@ import { DER_TAGS, hexOfInteger, readDer, type DerExtension, readExtensions, rea
  */
 export const REVOCATION_LIST_PATH = "/federation/crl";
 
-/** Room for 80,000 revocations: about a second's reading. */
+/** Room for 80,000 revocations. */
 export const MAX_REVOCATION_LIST_BYTES = 4 * 1024 * 1024;
 /** RFC 5280 5.2.3. It's kept in decimal, and a number of megabytes takes many seconds to write so. */
 const MAX_NUMBER_BYTES = 20;
@@ -27,8 +28,6 @@ const DIGESTS: Readonly<Record<string, { readonly digest: string; readonly keyTy
 const CRL_NUMBER = "551d14";
 const ISSUING_DISTRIBUTION_POINT = "551d1c";
 const EXTENSIONS_TAG = 0xa0;
-/** The extensions of an entry that has a reason and nothing else, up to the reason: nearly all are so. */
-const REASON_ALONE = Buffer.from("300c300a0603551d1504030a01", "hex");
 /** Members of an issuing distribution point that do not narrow the list for the certificates of this protocol: its address, "only end entities". */
 const HARMLESS_DISTRIBUTION_MEMBERS: ReadonlySet<number> = new Set([0xa0, 0x81]);
 
@@ -39,7 +38,7 @@ export interface RevocationList {
   readonly thisUpdate: Date;
   /** When the next list comes at the latest. */
   readonly nextUpdate: Date;
-  /** Of all certificates revoked: lower-case hex without leading zeros. */
+  /** Of all certificates revoked: lower-case hex without leading zeros. Made when it is first asked for, which takes ten times as long as `has`. */
   readonly serials: ReadonlySet<string>;
   /** @param serial lower-case hex without leading zeros */
   has(serial: string): boolean;
@@ -148,7 +147,11 @@ function read(
     throw new Refusal("it does not say when the next one comes");
   }
   const nextUpdate = readTime(cursor.take());
-  const serials = cursor.sees(DER_TAGS.sequence) ? readSerials(cursor.take().content) : new Set<string>();
+  const reading = readRevokedEntries(cursor.sees(DER_TAGS.sequence) ? cursor.take().content : Buffer.alloc(0));
+  if (reading.kind === "not understood") {
+    throw new Refusal("it has an extension that must be understood, and is not");
+  }
+  const { entries } = reading;
   const extensions = cursor.sees(EXTENSIONS_TAG) ? readExtensions(cursor.take().content) : new Map<string, never>();
   cursor.end();
   const number = readNumber(extensions);
@@ -158,27 +161,11 @@ function read(
     number,
     thisUpdate,
     nextUpdate,
-    serials,
-    has: (serial) => serials.has(serial),
+    get serials() {
+      return entries.serials();
+    },
+    has: (serial) => entries.has(serial),
   };
-}
-
-function readSerials(bytes: Buffer): ReadonlySet<string> {
-  const serials = new Set<string>();
-  for (const cursor = readDer(bytes); !cursor.done();) {
-    const entry = readDer(cursor.take(DER_TAGS.sequence).content);
-    serials.add(hexOfInteger(entry.take(DER_TAGS.integer).content));
-    readTime(entry.take());
-    if (entry.done()) continue;
-    const { whole: extensions } = entry.take(DER_TAGS.sequence);
-    entry.end();
-    if (extensions.length === REASON_ALONE.length + 1 && extensions.subarray(0, -1).equals(REASON_ALONE)) continue;
-    // A critical extension may say that the entry is of another CA, or takes a revocation back.
-    for (const { critical } of readExtensions(extensions).values()) {
-      if (critical) throw new Refusal("it has an extension that must be understood, and is not");
-    }
-  }
-  return serials;
 }
 
 function readNumber(extensions: ReadonlyMap<string, DerExtension>): bigint {

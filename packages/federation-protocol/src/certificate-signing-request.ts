@@ -9,6 +9,7 @@ import {
   webcrypto,
 } from "node:crypto";
 import { Pkcs10CertificateRequest, Pkcs10CertificateRequestGenerator } from "@peculiar/x509";
+import { DER_TAGS, readSequence } from "./der.ts";
 
 /** Every key of this protocol: ECDSA on P-256 with SHA-256. */
 export const KEY_ALGORITHM = { name: "ECDSA", namedCurve: "P-256" } as const;
@@ -80,22 +81,50 @@ export type MalformedSigningRequest =
 function plainP256(der: Buffer): KeyObject | undefined {
   if (der.length !== SPKI_BYTES || !der.subarray(0, SPKI_HEADER.length).equals(SPKI_HEADER)) return undefined;
   try {
-    return createPublicKey({ key: der, format: "der", type: "spki" });
+    // Once its header is known, OpenSSL needs no parser for what is left: half the time.
+    const [x, y] = [der.subarray(SPKI_HEADER.length, -32), der.subarray(-32)].map((part) => part.toString("base64url"));
+    return createPublicKey({ key: { kty: "EC", crv: "P-256", x: x ?? "", y: y ?? "" }, format: "jwk" });
   } catch {
     return undefined; // the point is not on the curve
   }
 }
 
-/** What is signed of a request of this protocol, in DER: version 0, no subject, the key, no attributes. */
-function plainContent(spki: Buffer): Buffer {
-  return Buffer.concat([Buffer.from("30620201003000", "hex"), spki, Buffer.from("a000", "hex")]);
+/** What stands around the key in what is signed of a request: version 0 and no subject before it, no attributes after it. */
+const CONTENT_START = Buffer.from("30620201003000", "hex");
+const CONTENT_END = Buffer.from("a000", "hex");
+const CONTENT_BYTES = CONTENT_START.length + SPKI_BYTES + CONTENT_END.length;
+/** ECDSA with SHA-256. */
+const ALGORITHM = Buffer.from("300a06082a8648ce3d040302", "hex");
+
+interface RequestParts {
+  /** What is signed. */
+  readonly content: Buffer;
+  readonly spki: Buffer;
+  readonly signature: Buffer;
 }
 
-/** The one DER encoding of a whole request, signed by ECDSA with SHA-256. */
-function plainRequest(content: Buffer, signature: Buffer): Buffer {
-  const ecdsaWithSha256 = Buffer.from("300a06082a8648ce3d040302", "hex");
-  const parts = Buffer.concat([content, ecdsaWithSha256, Buffer.from([0x03, signature.length + 1, 0x00]), signature]);
-  return Buffer.concat([Buffer.from(parts.length < 128 ? [0x30, parts.length] : [0x30, 0x81, parts.length]), parts]);
+/**
+ * The parts of a request that is written in the one way in which this protocol does, which all but what is refused are. By hand, since
+ * the parser takes ten times as long. Undefined: it is written in another way. Says nothing of key and signature.
+ */
+function partsOf(der: Buffer): RequestParts | undefined {
+  try {
+    const request = readSequence(der);
+    const { whole: content } = request.take(DER_TAGS.sequence);
+    const { whole: algorithm } = request.take(DER_TAGS.sequence);
+    const bits = request.take(DER_TAGS.bitString).content;
+    request.end();
+    const spki = content.subarray(CONTENT_START.length, CONTENT_START.length + SPKI_BYTES);
+    const isPlain =
+      content.length === CONTENT_BYTES &&
+      content.subarray(0, CONTENT_START.length).equals(CONTENT_START) &&
+      content.subarray(-CONTENT_END.length).equals(CONTENT_END) &&
+      algorithm.equals(ALGORITHM) &&
+      bits[0] === 0;
+    return isPlain ? { content, spki, signature: bits.subarray(1) } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -109,26 +138,36 @@ export async function readSigningRequest(input: string | Uint8Array): Promise<Si
   const der = typeof input === "string" ? Buffer.from(PEM.exec(input)?.[2] ?? "", "base64") : Buffer.from(input);
   // Of bytes that begin otherwise the parser would make a guess: hex, base64, PEM.
   if (der[0] !== 0x30) return malformed("it is not PKCS #10");
+  const parts = partsOf(der);
+  if (parts === undefined) return malformed(faultOf(der));
+  const { content, spki, signature } = parts;
+  const publicKey = plainP256(spki);
+  if (publicKey === undefined) return malformed("its key is not on P-256");
+  // By OpenSSL, which takes a signature in DER alone.
+  if (!isSignedBy(publicKey, content, signature)) return malformed("its signature is not made with its own key");
+  const spkiSha256 = createHash("sha256").update(spki).digest("hex");
+  return { kind: "request", der: new Uint8Array(der), spkiSha256, publicKeyDer: new Uint8Array(spki) };
+}
+
+function isSignedBy(publicKey: KeyObject, content: Buffer, signature: Buffer): boolean {
+  try {
+    return verify("sha256", content, publicKey, signature);
+  } catch {
+    return false;
+  }
+}
+
+/** What a request asks for, or how it is written, that this protocol has no place for. */
+function faultOf(der: Buffer): MalformedSigningRequest {
   try {
     const request = new Pkcs10CertificateRequest(der);
-    const spki = Buffer.from(request.publicKey.rawData);
-    const publicKey = plainP256(spki);
-    if (publicKey === undefined) return malformed("its key is not on P-256");
-    if (request.subject !== "") return malformed("it asks for a subject");
+    if (plainP256(Buffer.from(request.publicKey.rawData)) === undefined) return "its key is not on P-256";
+    if (request.subject !== "") return "it asks for a subject";
     if (request.attributes.length > 0 || request.extensions.length > 0) {
-      return malformed("it asks for extensions; the certificate authority alone decides what a certificate says");
+      return "it asks for extensions; the certificate authority alone decides what a certificate says";
     }
-    const content = plainContent(spki);
-    const signature = Buffer.from(request.signature);
-    if (!plainRequest(content, signature).equals(der)) {
-      return malformed("it is not signed with SHA-256, or not written as DER");
-    }
-    // By OpenSSL, which takes a signature in DER alone.
-    if (!verify("sha256", content, publicKey, signature))
-      return malformed("its signature is not made with its own key");
-    const spkiSha256 = createHash("sha256").update(spki).digest("hex");
-    return { kind: "request", der: new Uint8Array(der), spkiSha256, publicKeyDer: new Uint8Array(spki) };
+    return "it is not signed with SHA-256, or not written as DER";
   } catch {
-    return malformed("it is not PKCS #10");
+    return "it is not PKCS #10";
   }
 }

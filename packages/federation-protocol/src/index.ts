@@ -6,9 +6,11 @@ export type {
   LocalCapabilities,
   Positions,
   Reader,
+  SearchAnswer,
+  SearchRead,
   Source,
 } from "./answers.ts";
-export { type ChainReading, followChain, splitCertificates } from "./certificate-chain.ts";
+export { certificateOf, type ChainReading, followChain, splitCertificates } from "./certificate-chain.ts";
 export {
   type CertificateIdentity,
   fingerprintOf,
@@ -66,6 +68,7 @@ export {
   type SourceSelector,
   type SourceStatus,
   sourceStatuses,
+  type SourceWarning,
 } from "./sources.ts";
 export {
   type CapabilitiesResponse,
@@ -79,12 +82,18 @@ export {
   type ListResponse,
   listRequestSchema,
   listResponseSchema,
+  MAX_QUERY_LENGTH,
   MAX_REQUEST_BYTES,
   MAX_RESPONSE_BYTES,
+  MAX_SEARCH_ROWS,
   PROTOCOL_VERSION,
   parseRequest,
   problemResponseSchema,
   type Row,
+  type SearchRequest,
+  type SearchResponse,
+  searchRequestSchema,
+  searchResponseSchema,
   type Verb,
   verbPath,
   verbs,

@@ -1,5 +1,5 @@
-import { X509Certificate } from "node:crypto";
-import { CLOCK_LEEWAY_MS, followChain } from "./certificate-chain.ts";
+import { createHash, type X509Certificate } from "node:crypto";
+import { certificateOf, CLOCK_LEEWAY_MS, followChain } from "./certificate-chain.ts";
 import { readCertificateFields } from "./certificate-fields.ts";
 import { type CertificateIdentity, readCertificateIdentity, serialOf, spkiOf } from "./certificate-identity.ts";
 import { readSequence } from "./der.ts";
@@ -104,12 +104,12 @@ function check<Said extends object>(
   names: (certificate: X509Certificate) => { readonly kind: "good"; readonly said: Said } | Bad,
 ): ({ readonly kind: "good"; readonly serial: string; readonly notAfter: Date } & Said) | Bad {
   try {
-    const certificate = new X509Certificate(returned.certificatePem);
+    const certificate = certificateOf(returned.certificatePem);
     const { rootPem, now } = expected;
     const chain = followChain(certificate, { chainPem: returned.chainPem, rootPem, now });
     if (chain.kind === "broken") return bad(chain.reason);
     if (certificate.ca) return bad("it is a CA's certificate");
-    if (spkiOf(certificate) !== expected.spkiSha256) return bad("it is for another key");
+    if (!isForKey(certificate, expected.spkiSha256)) return bad("it is for another key");
     const usages = certificate.keyUsage as readonly string[] | undefined;
     if (usages?.length !== 1 || usages[0] !== usage) {
       return bad(`it is not for ${usage === CLIENT_AUTH_OID ? "client" : "server"} authentication alone`);
@@ -131,6 +131,12 @@ function check<Said extends object>(
     // Also where the certificate can be read, but not the key in it or in one of its chain.
     return bad("it, or one of its chain, is not a certificate");
   }
+}
+
+/** By the bytes as they stand, which are the key's only form in what an honest CA returns; else as OpenSSL reads them. @throws Error where it cannot */
+function isForKey(certificate: X509Certificate, spkiSha256: string): boolean {
+  const { publicKey } = readCertificateFields(certificate.raw);
+  return createHash("sha256").update(publicKey).digest("hex") === spkiSha256 || spkiOf(certificate) === spkiSha256;
 }
 
 /** What its subjectAltName holds, each name as the hex of tag and content. @throws Error where it has none, or is not DER */

@@ -74,7 +74,7 @@ export const federationProblem = problemTable({
   verb_unknown: {
     status: 404,
     title: "There is no such verb.",
-    remedy: "The verbs are list, get and capabilities. A newer gateway may know more: update this one.",
+    remedy: "The verbs are list, get, search and capabilities. A newer gateway may know more: update this one.",
   },
   grant_changed: {
     status: 409,
@@ -91,6 +91,11 @@ export const federationProblem = problemTable({
     title: "The request body is larger than this gateway reads.",
     remedy: "Send less than 64 kB.",
   },
+  response_too_large: {
+    status: 413,
+    title: "The answer is larger than this gateway sends.",
+    remedy: "Ask for less: another row, or a smaller `limit`. The row can be read on the gateway it belongs to.",
+  },
   media_type_unsupported: {
     status: 415,
     title: "The request body must be application/json.",
@@ -101,6 +106,11 @@ export const federationProblem = problemTable({
     title: "Too many requests of this kind.",
     remedy: "Wait as many seconds as `retry-after` says, then try again.",
   },
+  concurrency_limited: {
+    status: 429,
+    title: "Too many requests of this grant are under way.",
+    remedy: "Wait for the answer of one before asking the next, or as many seconds as `retry-after` says.",
+  },
   serving_failed: {
     status: 500,
     title: "The gateway failed to answer.",
@@ -110,6 +120,11 @@ export const federationProblem = problemTable({
     status: 503,
     title: "The gateway's database is not answering.",
     remedy: "Try again in a moment.",
+  },
+  audit_backlogged: {
+    status: 503,
+    title: "The gateway cannot record requests now, and answers none that it cannot record.",
+    remedy: "Try again in a moment; if it stays, the serving gateway's log says why its audit log is not written.",
   },
   authority_unavailable: {
     status: 503,

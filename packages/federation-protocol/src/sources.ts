@@ -35,6 +35,13 @@ export const sourceStatuses = [
 ] as const;
 export type SourceStatus = (typeof sourceStatuses)[number];
 
+/** Something about a source that somebody should see to while it answers still. */
+export interface SourceWarning {
+  readonly code: string;
+  readonly detail: string;
+  readonly remedy: string;
+}
+
 /** How one source took part in an answer. Every source that was asked has one: nothing is silent. */
 export interface SourceReport {
   readonly source: string;
@@ -44,5 +51,12 @@ export interface SourceReport {
   readonly rows: number;
   /** Whether the source has more rows than it gave. */
   readonly truncated: boolean;
-  readonly error?: { readonly code: string; readonly detail: string; readonly remedy: string };
+  readonly error?: {
+    readonly code: string;
+    readonly detail: string;
+    readonly remedy: string;
+    /** Of `rate_limited`: seconds until the source is asked again. */
+    readonly retry_after?: number;
+  };
+  readonly warning?: SourceWarning;
 }

@@ -7,7 +7,7 @@ import { MAX_ROWS } from "./scope.ts";
 /** The version of the wire contract. A gateway that asks under another path gets 404 `verb_unknown`. */
 export const PROTOCOL_VERSION = 1;
 
-export const verbs = ["list", "get", "capabilities"] as const;
+export const verbs = ["list", "get", "search", "capabilities"] as const;
 export type Verb = (typeof verbs)[number];
 
 /** Where a verb is asked for, by POST with a JSON body: no query ever stands in a URL or an access log. */
@@ -34,6 +34,26 @@ export type ListRequest = z.infer<typeof listRequestSchema>;
 export const getRequestSchema = z.strictObject({ resource, id });
 export type GetRequest = z.infer<typeof getRequestSchema>;
 
+/** The longest query, in UTF-16 units, and the most rows a search answers with. */
+export const MAX_QUERY_LENGTH = 512;
+export const MAX_SEARCH_ROWS = 100;
+/** The longest snippet, in UTF-16 units: the serving side's 200 characters, with room for those of two units. */
+const MAX_SNIPPET_LENGTH = 400;
+
+export const searchRequestSchema = z.strictObject({
+  query: z
+    .string()
+    .max(MAX_QUERY_LENGTH)
+    .refine((text) => text.trim() !== "", "must not be blank")
+    .refine((text) => !text.includes("\0") && text.isWellFormed(), "has a character that cannot be searched for"),
+  /** Absent: every resource within the grant. One outside it is refused. */
+  resources: z.array(resource).min(1).max(50).optional(),
+  limit: z.int().min(1).max(MAX_SEARCH_ROWS),
+  /** A team's id, or `personal`: only those rows. */
+  team: z.string().max(64).optional(),
+});
+export type SearchRequest = z.infer<typeof searchRequestSchema>;
+
 export const capabilitiesRequestSchema = z.strictObject({});
 
 /** A row as it crosses the wire: at least an id; the rest is the serving side's projection. */
@@ -52,12 +72,34 @@ export type ListResponse = z.infer<typeof listResponseSchema>;
 export const getResponseSchema = z.object({ row: rowSchema });
 export type GetResponse = z.infer<typeof getResponseSchema>;
 
+export const searchResponseSchema = z.object({
+  /** Best first. */
+  rows: z
+    .array(
+      z.object({
+        resource,
+        row: rowSchema,
+        snippet: z.string().max(MAX_SNIPPET_LENGTH),
+        /** How well the row matches, by the row and the query alone. A peer that gives none is ranked by its places. */
+        score: z.number().min(0).max(100).optional(),
+      }),
+    )
+    .max(MAX_SEARCH_ROWS),
+  /** Whether more was found. */
+  more: z.boolean(),
+  limit: z.int().min(1),
+});
+export type SearchResponse = z.infer<typeof searchResponseSchema>;
+
 export const capabilitiesResponseSchema = z.object({
   protocol: z.int(),
   grant: z.object({ id, name: z.string(), expires_at: z.string().nullable() }),
   subject: z.object({ id, name: z.string() }),
   resources: z.array(z.object({ name: z.string(), verbs: z.array(z.string()), filters: z.array(z.string()) })),
   max_rows_per_query: z.int(),
+  /** How often the peer may ask, and how many of its requests may be under way at once: beyond, 429. */
+  requests_per_minute: z.int().min(1),
+  concurrent_requests: z.int().min(1),
   include_personal: z.boolean(),
   include_teams: z.union([z.literal("all"), z.array(z.string())]),
 });

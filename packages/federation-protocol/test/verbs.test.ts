@@ -8,10 +8,14 @@ import {
   getResponseSchema,
   listRequestSchema,
   listResponseSchema,
+  MAX_QUERY_LENGTH,
   MAX_REQUEST_BYTES,
   MAX_ROWS,
+  MAX_SEARCH_ROWS,
   parseRequest,
   problemResponseSchema,
+  searchRequestSchema,
+  searchResponseSchema,
   verbPath,
   verbs,
 } from "../src/index.ts";
@@ -20,10 +24,16 @@ import { problemOf } from "./refusal.ts";
 const id = newId();
 const list = { resource: "tasks", limit: 50 };
 const get = { resource: "tasks", id };
+const search = { query: "walnut", limit: 10 };
 
 describe("the verbs", () => {
   test("have these paths and no others", () => {
-    expect(verbs.map(verbPath)).toEqual(["/federation/v1/list", "/federation/v1/get", "/federation/v1/capabilities"]);
+    expect(verbs.map(verbPath)).toEqual([
+      "/federation/v1/list",
+      "/federation/v1/get",
+      "/federation/v1/search",
+      "/federation/v1/capabilities",
+    ]);
   });
 });
 
@@ -36,12 +46,20 @@ describe("a request", () => {
     ["list: filtered", listRequestSchema, { ...list, filters: { status: "done", tag: "" } }],
     ["list: by no filter", listRequestSchema, { ...list, filters: {} }],
     ["get", getRequestSchema, get],
+    ["search: everything", searchRequestSchema, search],
+    ["search: some resources of a team", searchRequestSchema, { ...search, resources: ["tasks"], team: id }],
+    ["search: the longest query", searchRequestSchema, { ...search, query: "x".repeat(MAX_QUERY_LENGTH) }],
     ["capabilities", capabilitiesRequestSchema, {}],
   ])("%s, is read as it is", (_, schema, body) => {
     expect(parseRequest<unknown>(schema, body)).toEqual(body);
   });
 
-  const schemas = { list: listRequestSchema, get: getRequestSchema, capabilities: capabilitiesRequestSchema } as const;
+  const schemas = {
+    list: listRequestSchema,
+    get: getRequestSchema,
+    search: searchRequestSchema,
+    capabilities: capabilitiesRequestSchema,
+  } as const;
   const refused: readonly (readonly [what: string, verb: keyof typeof schemas, body: unknown, path: string])[] = [
     ["no body", "list", undefined, ""],
     ["null", "list", null, ""],
@@ -87,6 +105,23 @@ describe("a request", () => {
     ["an id with a line end", "get", { ...get, id: `${id}\n` }, "id"],
     ["a list of ids", "get", { ...get, id: [id] }, "id"],
     ["a member it does not know", "get", { ...get, fields: "*" }, ""],
+    ["no query", "search", { limit: 10 }, "query"],
+    ["a blank query", "search", { ...search, query: " \n" }, "query"],
+    ["a query of 513 characters", "search", { ...search, query: "x".repeat(MAX_QUERY_LENGTH + 1) }, "query"],
+    ["a query with a NUL", "search", { ...search, query: "wal\0nut" }, "query"],
+    ["a query with half a character", "search", { ...search, query: "\ud83d" }, "query"],
+    ["a query that is an object", "search", { ...search, query: { $ne: "" } }, "query"],
+    ["a search of no resource", "search", { ...search, resources: [] }, "resources"],
+    ["a search of one resource as text", "search", { ...search, resources: "tasks" }, "resources"],
+    [
+      "a search of 51 resources",
+      "search",
+      { ...search, resources: Array.from({ length: 51 }, () => "x") },
+      "resources",
+    ],
+    ["a search with no limit", "search", { query: "walnut" }, "limit"],
+    ["a search for more than there may be", "search", { ...search, limit: MAX_SEARCH_ROWS + 1 }, "limit"],
+    ["a search for another", "search", { ...search, subject_user_id: id }, ""],
     ["a member, where there is none", "capabilities", { resource: "tasks" }, ""],
     ["a list, where nothing is asked", "capabilities", [], ""],
     ["a member named __proto__", "capabilities", JSON.parse('{"__proto__":{}}'), ""],
@@ -148,6 +183,31 @@ describe("an answer of a peer", () => {
     expect(getResponseSchema.safeParse({}).success).toBe(false);
   });
 
+  const one = { resource: "tasks", row: { id, title: "Walnut" }, snippet: "a walnut", score: 0.5 };
+  const found = { rows: [one], more: false, limit: 10 };
+
+  test("to search is read, also without a score", () => {
+    expect(searchResponseSchema.parse(found)).toEqual(found);
+    const { score: _score, ...unscored } = one;
+    expect(searchResponseSchema.parse({ ...found, rows: [unscored] }).rows).toEqual([unscored]);
+  });
+
+  test.each([
+    ["a row without an id", { ...one, row: { title: "Walnut" } }],
+    ["a row of no resource", { row: one.row, snippet: "" }],
+    ["a snippet of 401 characters", { ...one, snippet: "x".repeat(401) }],
+    ["a score below none", { ...one, score: -0.1 }],
+    ["a score that outbids all", { ...one, score: 1e9 }],
+    ["a score as text", { ...one, score: "1" }],
+  ])("to search is refused with %s", (_, row) => {
+    expect(searchResponseSchema.safeParse({ ...found, rows: [row] }).success).toBe(false);
+  });
+
+  test("to search is refused with more rows than there may be", () => {
+    const rows = Array.from({ length: MAX_SEARCH_ROWS + 1 }, () => one);
+    expect(searchResponseSchema.safeParse({ ...found, rows }).success).toBe(false);
+  });
+
   test("to capabilities is read, and refused for a subject that is none", () => {
     const capabilities = {
       protocol: 1,
@@ -155,12 +215,15 @@ describe("an answer of a peer", () => {
       subject: { id, name: "Ada" },
       resources: [{ name: "tasks", verbs: ["list", "get"], filters: ["status"] }],
       max_rows_per_query: 200,
+      requests_per_minute: 1200,
+      concurrent_requests: 16,
       include_personal: true,
       include_teams: "all",
     };
     expect(capabilitiesResponseSchema.parse(capabilities)).toEqual(capabilities);
     const anonymous = { ...capabilities, subject: { id: "ada", name: "Ada" } };
     expect(capabilitiesResponseSchema.safeParse(anonymous).success).toBe(false);
+    expect(capabilitiesResponseSchema.safeParse({ ...capabilities, requests_per_minute: 0 }).success).toBe(false);
   });
 });
 

@@ -1,6 +1,8 @@
+import type { Clock } from "@mosaicstack/foundation";
 import { type CertificateIdentity, federationProblem } from "@mosaicstack/federation-protocol";
 import type { ReadStore } from "@mosaicstack/storage";
-import type { PeerCertificate } from "./peer-identity.ts";
+import { shareReadings } from "./shared-readings.ts";
+import { type GrantStanding, requireUsable } from "./stages/require-usable.ts";
 
 export interface ActiveGrant {
   readonly id: string;
@@ -10,21 +12,14 @@ export interface ActiveGrant {
   /** As stored: to be read with `scopeOf`. */
   readonly scope: unknown;
   readonly expiresAt: Date | null;
+  readonly requestsPerMinute: number;
+  readonly concurrentRequests: number;
 }
-
-interface GrantRow extends ActiveGrant {
-  readonly status: "pending" | "active" | "suspended" | "revoked" | "expired";
-  readonly certificateExpiresAt: Date;
-  readonly certificateRevokedAt: Date | null;
-  readonly certificateSupersededAt: Date | null;
-}
-
-/** How long a certificate goes on after a newer one was used for the first time: for what is under way with the old one. */
-export const OVERLAP_MS = 60_000;
 
 /** The inner join on users: a grant whose subject is gone matches nothing. */
 const statement = `
   select g.id, g.name, g.status, g.scope, g.expires_at as "expiresAt",
+    g.requests_per_minute as "requestsPerMinute", g.concurrent_requests as "concurrentRequests",
     g.subject_user_id as "subjectUserId", u.name as "subjectName", c.not_after as "certificateExpiresAt",
     c.revoked_at as "certificateRevokedAt", c.superseded_at as "certificateSupersededAt"
   from federation_certificates c
@@ -32,36 +27,41 @@ const statement = `
     join users u on u.id = g.subject_user_id
   where c.serial = $1 and g.id = $2::uuid and g.subject_user_id = $3::uuid`;
 
-/**
- * The grant a certificate belongs to, if it can be used now. Read anew for each request: authority is the grant's, and a
- * certificate only points at it. Expired and superseded certificates, which may still ask for
- * the next one, are refused here.
- *
- * @throws Problem `grant_unknown`, `grant_revoked`, `grant_expired`, `grant_suspended`, `grant_inactive`,
- * `certificate_superseded`, `certificate_not_yet_valid`
- */
-export async function findActiveGrant(
-  store: ReadStore,
-  identity: CertificateIdentity,
-  certificate: Pick<PeerCertificate, "serial" | "notBefore" | "notAfter">,
-  now: Date,
-): Promise<ActiveGrant> {
-  const [row] = await store.query<GrantRow>(statement, [certificate.serial, identity.grantId, identity.subjectUserId]);
-  if (row === undefined) throw federationProblem("grant_unknown");
-  if (row.status === "revoked" || row.certificateRevokedAt !== null) throw federationProblem("grant_revoked");
-  if (row.status === "expired" || (row.expiresAt !== null && row.expiresAt <= now)) {
-    throw federationProblem("grant_expired");
-  }
-  // By what the certificate says and by what is recorded of it: whichever is stricter.
-  if (certificate.notAfter <= now || row.certificateExpiresAt <= now) throw federationProblem("grant_expired");
-  if (certificate.notBefore > now) throw federationProblem("certificate_not_yet_valid");
-  if (row.status === "suspended") throw federationProblem("grant_suspended");
-  if (row.status !== "active") throw federationProblem("grant_inactive");
-  if (isPastOverlap(row.certificateSupersededAt, now)) throw federationProblem("certificate_superseded");
-  return row;
+interface Presented {
+  readonly identity: CertificateIdentity;
+  readonly serial: string;
+  readonly notBefore: Date;
+  readonly notAfter: Date;
 }
 
-/** Whether a superseded certificate's time is over. */
-export function isPastOverlap(supersededAt: Date | null, now: Date): boolean {
-  return supersededAt !== null && supersededAt.getTime() + OVERLAP_MS <= now.getTime();
+/**
+ * The grant a certificate belongs to, if it can be used now. Read from the database after it was asked for, each time: authority
+ * is the grant's, and a certificate only points at it. Expired and superseded certificates, which may still ask for the next one,
+ * are refused here.
+ *
+ * @throws Problem `grant_unknown`, and what `requireUsable` throws
+ */
+export type FindActiveGrant = (certificate: Presented) => Promise<ActiveGrant>;
+
+export function createGrantLookup({
+  store,
+  clock,
+}: {
+  readonly store: ReadStore;
+  readonly clock: Clock;
+}): FindActiveGrant {
+  const rowOf = shareReadings(
+    ({ serial, identity }: Presented) => `${serial} ${identity.grantId} ${identity.subjectUserId}`,
+    async ({ serial, identity }) => {
+      const parameters = [serial, identity.grantId, identity.subjectUserId];
+      const [row] = await store.query<ActiveGrant & GrantStanding>(statement, parameters);
+      return row;
+    },
+  );
+  return async (certificate) => {
+    const row = await rowOf(certificate);
+    if (row === undefined) throw federationProblem("grant_unknown");
+    requireUsable(row, certificate, clock.now());
+    return row;
+  };
 }

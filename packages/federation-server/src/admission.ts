@@ -19,6 +19,8 @@ export type AdmissionRefusal =
   | "unknown"
   /** It has a serial of ours, and is not what we issued under it. */
   | "altered"
+  /** Its grant has as many connections open as one may have. */
+  | "too_many"
   | "revoked"
   | "expired"
   | "not_yet_valid";
@@ -35,6 +37,9 @@ const statement = `
   select pem, not_after as "notAfter", confirmed_at as "confirmedAt", superseded_at as "supersededAt",
     revoked_at as "revokedAt"
   from federation_certificates where serial = $1`;
+
+/** Open at once of one grant: many times what the replicas of a gateway need, and few of those that a process can have. */
+export const MOST_SOCKETS = 256;
 
 /** What OpenSSL says of a chain that is good but for the time. It may hide another fault, so the record has to vouch for it. */
 const TIME_FAULTS = new Set(["CERT_HAS_EXPIRED", "CERT_NOT_YET_VALID"]);
@@ -67,6 +72,10 @@ export async function admit(
   if (certificate.notBefore.getTime() > now) return refused("not_yet_valid", certificate.notBefore.toISOString());
   const end = Math.min(certificate.notAfter.getTime(), row.notAfter.getTime());
   if (end + RENEWAL_GRACE_MS < now) return refused("expired", `since ${new Date(end).toISOString()}`);
+  const { identity } = certificate;
+  if (identity.kind === "identified" && dependencies.liveSockets.count(identity.grantId) > MOST_SOCKETS) {
+    return refused("too_many", `${MOST_SOCKETS} connections of the grant are open`);
+  }
   return { kind: "admitted", certificate, isFirstUse: row.confirmedAt === null && row.supersededAt === null };
 }
 

@@ -16,7 +16,7 @@ export interface AttemptLimit {
 
 /**
  * In this process alone: of several replicas each counts for itself, so together they allow as many times more. Enough for
- * what it is for, which is to bound work and records; no secret of this protocol can be guessed at any rate.
+ * what it is for, which is to bound the work and records that renewals cause.
  *
  * @param options.max attempts in one window
  * @param options.maxKeys how many keys are kept; beyond, the one whose window began first is forgotten. Default 10,000

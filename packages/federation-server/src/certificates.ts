@@ -37,8 +37,8 @@ export interface Certificates {
   sign(grant: GrantRow, request: KeyRequest): Promise<IssuedCertificate>;
   /** The certificate this key got, whatever became of it. A key gets one, ever. */
   findByKey(spki: string): Promise<CertificateRow | undefined>;
-  /** Makes a certificate good, in the transaction that found its grant unchanged. */
-  record(db: Database, certificate: NewCertificate): Promise<void>;
+  /** Makes a certificate good, in the transaction that found its grant unchanged. @returns what is recorded */
+  record(db: Database, certificate: NewCertificate): Promise<CertificateRow>;
   /** Records one whose grant has changed since it was asked for: revoked from the first, and never delivered. */
   recordUndelivered(db: Database, certificate: NewCertificate): Promise<void>;
   /**
@@ -101,7 +101,9 @@ export function createCertificates(dependencies: {
     },
 
     async record(db, certificate) {
-      await db.insert(federationCertificates).values(rowOf(certificate));
+      const row = rowOf(certificate);
+      await db.insert(federationCertificates).values(row);
+      return { ...row, confirmedAt: null, supersededAt: null, revokedAt: null };
     },
 
     async recordUndelivered(db, certificate) {

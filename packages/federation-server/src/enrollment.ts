@@ -1,4 +1,5 @@
 import type { IssuedCertificate } from "@mosaicstack/certificate-authority";
+import type { RateLimits } from "@mosaicstack/coordination";
 import { type Clock, Problem } from "@mosaicstack/foundation";
 import {
   type EnrollmentResponse,
@@ -7,9 +8,8 @@ import {
   hashToken,
   parseRequest,
 } from "@mosaicstack/federation-protocol";
-import { appendAudit, type AuditEntry, type Database, schema, type Store } from "@mosaicstack/storage";
+import { appendAudit, type AuditEntry, schema, type Store } from "@mosaicstack/storage";
 import { and, eq, gt, or } from "drizzle-orm";
-import { createAttemptLimit } from "./attempt-limit.ts";
 import {
   type CertificateRow,
   type Certificates,
@@ -19,10 +19,10 @@ import {
   requireKeyRequest,
 } from "./certificates.ts";
 
-const { federationEnrollmentTokens, federationGrants } = schema;
+const { federationCertificates, federationEnrollmentTokens, federationGrants } = schema;
 
 /** Each redemption is recorded, and may be signed for: whoever has an invite may not cause any number of either. */
-const MOST_REDEMPTIONS = { max: 60, windowMs: 60_000 };
+const MOST_REDEMPTIONS = { perMinute: 60, burst: 60, concurrent: "unlimited" } as const;
 
 /** Where a request comes from, for the audit. */
 export interface RequestOrigin {
@@ -53,6 +53,12 @@ export interface Enrollment {
   redeem(body: unknown, from?: RequestOrigin): Promise<EnrollmentResponse>;
 }
 
+/** What an invite is for, and the certificate that its key got before, of whichever grant. */
+interface Claim {
+  readonly grant: GrantRow;
+  readonly earlier: CertificateRow | null;
+}
+
 /** What is known of an attempt while it is under way. */
 interface Attempt {
   readonly from: RequestOrigin;
@@ -68,26 +74,32 @@ export function createEnrollment(dependencies: {
   readonly endpoint: () => string;
   /** Where it publishes its CRL; known once it listens. */
   readonly crlUrl: () => string;
+  /** Of all replicas. */
+  readonly limits: RateLimits;
 }): Enrollment {
-  const { store, clock, certificates } = dependencies;
-  const redemptions = createAttemptLimit({ clock, ...MOST_REDEMPTIONS });
+  const { store, clock, certificates, limits } = dependencies;
   const refused = (cause: string, reason?: RefusalReason) =>
     federationProblem("enrollment_refused", {
       cause: new Error(cause),
       ...(reason === undefined ? {} : { extensions: { reason } }),
     });
 
-  /** Binds the token to the first key that asks. Compare-and-set, so that of many keys one wins before anything is signed. */
-  async function claim(hash: string, spki: string): Promise<string> {
+  /**
+   * Binds the token to the first key that asks. Compare-and-set, so that of many keys one wins before anything is signed. Grant, and
+   * what the key got before, are read by the same statement: each costs as much as a certificate's whole check.
+   */
+  async function claim(hash: string, spki: string): Promise<Claim> {
     const { status, claimedSpki, tokenHash, expiresAt, grantId } = federationEnrollmentTokens;
     const claimable = or(eq(status, "open"), and(eq(status, "claimed"), eq(claimedSpki, spki)));
     const [claimed] = await store.db
       .update(federationEnrollmentTokens)
       .set({ status: "claimed", claimedSpki: spki })
-      .where(and(eq(tokenHash, hash), gt(expiresAt, clock.now()), claimable))
-      .returning({ grantId });
+      .from(federationGrants)
+      .leftJoin(federationCertificates, eq(federationCertificates.spki, spki))
+      .where(and(eq(tokenHash, hash), eq(federationGrants.id, grantId), gt(expiresAt, clock.now()), claimable))
+      .returning({ grant: federationGrants, earlier: federationCertificates });
     if (claimed === undefined) throw await notClaimable(hash);
-    return claimed.grantId;
+    return claimed;
   }
 
   /** Why, told to whoever has the token, which nobody guesses. Of one that never was, nothing is said. */
@@ -115,56 +127,55 @@ export function createEnrollment(dependencies: {
   }
 
   /** The certificate this key got from this grant before, if it is the grant's newest and still good. A key with any other past is refused. */
-  async function issuedEarlier(grant: GrantRow, spki: string): Promise<CertificateRow | undefined> {
-    const earlier = await certificates.findByKey(spki);
-    if (earlier === undefined) return undefined;
+  function answerAgain(grant: GrantRow, earlier: CertificateRow | null | undefined): CertificateRow | undefined {
+    if (earlier === null || earlier === undefined) return undefined;
     const isGood = earlier.revokedAt === null && earlier.supersededAt === null && earlier.notAfter > clock.now();
     if (earlier.grantId !== grant.id || !isGood) throw keyUsedBefore();
     return earlier;
   }
 
   /** What forbids to use a certificate that was signed for the grant as it was. */
-  async function changeSince(
-    db: Database,
+  function changeSince(
     current: GrantRow | undefined,
-    spki: string,
+    claimed: typeof federationEnrollmentTokens.$inferSelect | undefined,
     issued: IssuedCertificate,
-  ): Promise<string | undefined> {
+  ): string | undefined {
     if (!isOpenTo(current)) return "the grant changed while its certificate was signed";
     if (current.expiresAt !== null && issued.notAfter > current.expiresAt) {
       return "the grant's end was brought forward while its certificate was signed";
     }
-    const { status, claimedSpki, grantId } = federationEnrollmentTokens;
-    const claimed = await db
-      .select({ status })
-      .from(federationEnrollmentTokens)
-      .where(and(eq(grantId, current.id), eq(claimedSpki, spki), eq(status, "claimed")));
-    return claimed.length === 0 ? "the invite was withdrawn while its certificate was signed" : undefined;
+    return claimed?.status === "claimed" ? undefined : "the invite was withdrawn while its certificate was signed";
   }
 
   /**
    * Activates the grant, records the certificate and audits it, in one transaction. Grant and token are read again there: a
    * certificate that was signed while either changed is recorded as revoked, and is not to be delivered.
    *
-   * @returns what changed, if anything did
+   * @returns the certificate as it was recorded; or what changed, if anything did
    */
   async function activate(
-    grantId: string,
-    spki: string,
+    { grantId, tokenHash, spki }: { readonly grantId: string; readonly tokenHash: string; readonly spki: string },
     issued: IssuedCertificate,
     from: RequestOrigin,
-  ): Promise<string | undefined> {
+  ): Promise<CertificateRow | string> {
     const now = clock.now();
     return await store.transaction(async (db) => {
-      const [current] = await db.select().from(federationGrants).where(eq(federationGrants.id, grantId)).for("update");
+      // Both locked, so that both are as they are now: after a wait for one of them, too.
+      const [found] = await db
+        .select({ current: federationGrants, claimed: federationEnrollmentTokens })
+        .from(federationGrants)
+        .innerJoin(federationEnrollmentTokens, eq(federationEnrollmentTokens.grantId, federationGrants.id))
+        .where(and(eq(federationGrants.id, grantId), eq(federationEnrollmentTokens.tokenHash, tokenHash)))
+        .for("update");
+      const current = found?.current;
       const generation = (current?.generation ?? 0) + 1;
       const certificate = { grantId, generation, spki, issued };
-      const change = await changeSince(db, current, spki, issued);
+      const change = changeSince(current, found?.claimed, issued);
       if (change !== undefined || current === undefined) {
         await certificates.recordUndelivered(db, certificate);
         return change ?? "the grant is gone";
       }
-      await certificates.record(db, certificate);
+      const recorded = await certificates.record(db, certificate);
       const activated = { status: "active", activatedAt: current.activatedAt ?? now } as const;
       await db
         .update(federationGrants)
@@ -176,48 +187,55 @@ export function createEnrollment(dependencies: {
         serial: issued.serial,
         details: { ...addressOf(from), generation, ends: issued.notAfter.toISOString() },
       });
-      return undefined;
+      return recorded;
     });
   }
 
-  async function certificateFor(grant: GrantRow, request: KeyRequest, from: RequestOrigin): Promise<CertificateRow> {
+  async function certificateFor(
+    { grant, earlier }: Claim,
+    request: KeyRequest,
+    { from, tokenHash }: { readonly from: RequestOrigin; readonly tokenHash: string },
+  ): Promise<CertificateRow> {
     const spki = request.spkiSha256;
-    const earlier = await issuedEarlier(grant, spki);
-    if (earlier !== undefined) {
-      const again = { ...auditOf({ from, grant }), outcome: "ok", reason: "answered again", serial: earlier.serial };
+    const known = answerAgain(grant, earlier);
+    if (known !== undefined) {
+      const again = { ...auditOf({ from, grant }), outcome: "ok", reason: "answered again", serial: known.serial };
       await appendAudit(store.db, clock.now(), again);
-      return earlier;
+      return known;
     }
     const issued = await certificates.sign(grant, request);
-    const change = await activate(grant.id, spki, issued, from).catch(async (error: unknown) => {
-      // The same key asked twice at once and the other was first: both are answered with the one that was recorded.
-      if ((await issuedEarlier(grant, spki)) === undefined) throw error;
-      return undefined;
-    });
-    if (change !== undefined) throw refused(change);
-    const recorded = await certificates.findByKey(spki);
-    if (recorded === undefined) throw new Error("the certificate was recorded and is not there");
+    const recorded = await activate({ grantId: grant.id, tokenHash, spki }, issued, from).catch(
+      async (error: unknown) => {
+        // The same key asked twice at once and the other was first: both are answered with the one that was recorded.
+        const first = answerAgain(grant, await certificates.findByKey(spki));
+        if (first === undefined) throw error;
+        return first;
+      },
+    );
+    if (typeof recorded === "string") throw refused(recorded);
     return recorded;
   }
 
   /** Of one invite by the key that it is bound to; other keys, and other tokens, are limited with all refusals. */
-  function requireUnhurried(hash: string): void {
-    const redemption = redemptions.attempt(hash);
-    if (redemption.kind === "allowed") return;
-    throw federationProblem("rate_limited", { headers: { "retry-after": String(redemption.retryAfterSeconds) } });
+  async function requireUnhurried(hash: string): Promise<void> {
+    const redemption = await limits.take(`enroll:token:${hash}`, MOST_REDEMPTIONS);
+    if (redemption.kind === "taken") return;
+    const seconds = Math.max(1, Math.ceil(redemption.retryAfterMs / 1000));
+    throw federationProblem("rate_limited", { headers: { "retry-after": String(seconds) } });
   }
 
   async function redeem(attempt: Attempt, body: unknown): Promise<EnrollmentResponse> {
     const { token, csr } = parseRequest(enrollmentRequestSchema, body);
-    attempt.tokenHash = hashToken(token);
+    const tokenHash = hashToken(token);
+    attempt.tokenHash = tokenHash;
     const request = await requireKeyRequest(csr);
-    const grantId = await claim(attempt.tokenHash, request.spkiSha256);
-    requireUnhurried(attempt.tokenHash);
-    const grant = await grantOf(grantId);
-    if (grant !== undefined) attempt.grant = grant;
-    const reason = reasonOf(grant?.status);
+    const claimed = await claim(tokenHash, request.spkiSha256);
+    const { grant } = claimed;
+    const reason = reasonOf(grant.status);
+    await requireUnhurried(tokenHash);
+    attempt.grant = grant;
     if (!isOpenTo(grant)) throw refused("the grant is not open to enrollment", reason);
-    const certificate = await certificateFor(grant, request, attempt.from);
+    const certificate = await certificateFor(claimed, request, { from: attempt.from, tokenHash });
     const { from, until } = certificates.windowOf(certificate);
     return {
       certificate: certificate.pem,

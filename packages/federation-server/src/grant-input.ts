@@ -57,6 +57,12 @@ export function requireFuture(expiresAt: Date | null, now: Date): void {
   });
 }
 
+/** How often a grant's peer may ask and how many of its requests may be under way: the most that may be set, and what holds where nothing is. */
+export const GRANT_LIMITS = {
+  requestsPerMinute: { most: 1_000_000, default: 1200 },
+  concurrentRequests: { most: 1000, default: 16 },
+} as const;
+
 /** What is to change; what is absent stays. */
 export interface GrantChanges {
   readonly name?: string | undefined;
@@ -64,13 +70,23 @@ export interface GrantChanges {
   readonly scope?: unknown;
   /** Null: it has no end. */
   readonly expiresAt?: Date | null | undefined;
+  /** Within {@link GRANT_LIMITS}. */
+  readonly requestsPerMinute?: number | undefined;
+  readonly concurrentRequests?: number | undefined;
 }
 
 /** The columns that the changes give another value, once they are validated. */
-export function changedColumns(row: GrantRow, { name, scope, expiresAt }: GrantChanges): Partial<GrantRow> {
+export function changedColumns(row: GrantRow, changes: GrantChanges): Partial<GrantRow> {
+  const { name, scope, expiresAt, requestsPerMinute, concurrentRequests } = changes;
   const changed: Partial<GrantRow> = {};
   if (name !== undefined && name !== row.name) changed.name = name;
   if (scope !== undefined && !isDeepStrictEqual(scope, row.scope)) changed.scope = scope;
   if (expiresAt !== undefined && expiresAt?.getTime() !== row.expiresAt?.getTime()) changed.expiresAt = expiresAt;
+  if (requestsPerMinute !== undefined && requestsPerMinute !== row.requestsPerMinute) {
+    changed.requestsPerMinute = requestsPerMinute;
+  }
+  if (concurrentRequests !== undefined && concurrentRequests !== row.concurrentRequests) {
+    changed.concurrentRequests = concurrentRequests;
+  }
   return changed;
 }

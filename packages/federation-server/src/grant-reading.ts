@@ -35,6 +35,9 @@ export interface Grant {
   readonly status: GrantStatus;
   readonly subject: { readonly id: string; readonly name: string | null };
   readonly scope: ScopeJson;
+  /** How often its peer may ask, and how many of its requests may be under way at once. */
+  readonly requestsPerMinute: number;
+  readonly concurrentRequests: number;
   /** Of the newest certificate asked for; 0: no peer has enrolled. */
   readonly generation: number;
   readonly createdAt: Date;
@@ -120,6 +123,8 @@ export function createGrantReading(dependencies: {
         subject: { id: grant.subjectUserId, name: subjectName },
         // Validated when it was stored; shown as it stands, so that one odd row hides no grant.
         scope: grant.scope as ScopeJson,
+        requestsPerMinute: grant.requestsPerMinute,
+        concurrentRequests: grant.concurrentRequests,
         generation: grant.generation,
         createdAt: grant.createdAt,
         activatedAt: grant.activatedAt,

@@ -26,6 +26,9 @@ export interface NewGrant {
   /** Not yet validated. */
   readonly scope: unknown;
   readonly expiresAt: Date | null;
+  /** Within `GRANT_LIMITS`; absent: as it says. */
+  readonly requestsPerMinute?: number | undefined;
+  readonly concurrentRequests?: number | undefined;
 }
 
 /** What revoking a grant would do. */
@@ -132,7 +135,7 @@ export function createGrants(dependencies: {
       requireFuture(input.expiresAt, now);
       const id = newId(now);
       const invite = await store.transaction(async (db) => {
-        const { name, expiresAt } = input;
+        const { name, expiresAt, requestsPerMinute, concurrentRequests } = input;
         const values = {
           id,
           name,
@@ -141,11 +144,19 @@ export function createGrants(dependencies: {
           createdBy: actor.userId,
           createdAt: now,
           expiresAt,
+          // Drizzle takes undefined for "not given", so that the column's default holds.
+          requestsPerMinute,
+          concurrentRequests,
         };
         const [row] = await db.insert(federationGrants).values(values).returning();
         if (row === undefined) throw new Error("the grant was stored and is not there");
         await insertScope(db, id, scope, actor);
-        await audit(db, "grant.created", actor, row, { scope, expires_at: expiresAt?.toISOString() ?? null });
+        await audit(db, "grant.created", actor, row, {
+          scope,
+          expires_at: expiresAt?.toISOString() ?? null,
+          requests_per_minute: row.requestsPerMinute,
+          concurrent_requests: row.concurrentRequests,
+        });
         return await insertToken(db, id);
       });
       return { grant: await find({ ...actor, isAdmin: true }, id), invite };

@@ -1,6 +1,6 @@
-export { type Attempt, type AttemptLimit, createAttemptLimit } from "./attempt-limit.ts";
 export { openStoredAuthority } from "./authority-store.ts";
 export { type Certificates, createCertificates } from "./certificates.ts";
+export { createEnrollmentLimits, type EnrollmentLimits } from "./enrollment-limits.ts";
 export { createEnrollment, type Enrollment, type RequestOrigin } from "./enrollment.ts";
 export { createCrlCopy, type CrlCopy, type SignedList } from "./crl-copy.ts";
 export {
@@ -11,11 +11,12 @@ export {
   type PublishedCrl,
 } from "./crl-publication.ts";
 export { createGrantExpiry, EXPIRE_GRANTS_MS, type GrantExpiry } from "./expiry.ts";
+export { GRANT_LIMITS } from "./grant-input.ts";
 export { createLastUses, type LastUses } from "./grant-last-uses.ts";
 export type { Actor, Grant, GrantCertificate, GrantStatus, ScopeChange } from "./grant-reading.ts";
 export { createGrantWatch, type GrantWatch } from "./grant-watch.ts";
 export { createGrants, type Grants, type IssuedInvite, type RevocationPreview } from "./grants.ts";
-export { createListener, type Listener, type ServingRecord, toProblem } from "./listener.ts";
+export { createListener, type Listener } from "./listener.ts";
 export { createLiveSockets, type LiveSockets } from "./live-sockets.ts";
 export { grantProblem } from "./problems.ts";
 export { createRenewal, type Renewal, type RenewalOutcome } from "./renewal.ts";
@@ -28,4 +29,8 @@ export {
 } from "./revocation-reconciliation.ts";
 export { createGrantAnnouncer, GRANT_CHANGED, type GrantAnnouncer } from "./revocation.ts";
 export { revokedSerialsOf } from "./revoked-serials.ts";
+export { openServerCertificateKeeper, type ServerCertificateKeeper } from "./server-certificate-keeper.ts";
+export { createServingAudit, type ServingAudit } from "./serving-audit.ts";
+export { auditEntryOf, type ServingRecord } from "./serving-record.ts";
 export { isServerCertificateDue, issueServerCertificate, type ServerCertificate } from "./server-certificate.ts";
+export { toProblem } from "./to-problem.ts";

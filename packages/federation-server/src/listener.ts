@@ -1,57 +1,38 @@
 import { constants } from "node:crypto";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
-import { performance } from "node:perf_hooks";
 import type { TLSSocket } from "node:tls";
-import { type Clock, newId, Problem, redact } from "@mosaicstack/foundation";
-import {
-  federationProblem,
-  MAX_REQUEST_BYTES,
-  RENEWAL_PATH,
-  type Verb,
-  verbPath,
-  verbs,
-} from "@mosaicstack/federation-protocol";
-import type { ReadStore } from "@mosaicstack/storage";
+import type { RateLimits } from "@mosaicstack/coordination";
+import { type Clock, newId, redact } from "@mosaicstack/foundation";
+import { MAX_REQUEST_BYTES, RENEWAL_PATH, verbPath, verbs } from "@mosaicstack/federation-protocol";
+import type { AuditQueue, Store } from "@mosaicstack/storage";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { createGrantLookup } from "./active-grant.ts";
 import { type Admission, type AdmissionRefusal, admit } from "./admission.ts";
 import type { Certificates } from "./certificates.ts";
 import type { LiveSockets } from "./live-sockets.ts";
-import { peerCertificateOf, requireIdentified } from "./peer-identity.ts";
-import { serve } from "./pipeline.ts";
+import { peerCertificateOf } from "./peer-identity.ts";
+import { createPeerRequests, requestIdOf } from "./peer-requests.ts";
 import type { Renewal } from "./renewal.ts";
 import type { GrantAnnouncer } from "./revocation.ts";
 import type { ServerCertificate } from "./server-certificate.ts";
-
-/** One request of a peer, or one connection refused: what is known of it, and never the query. */
-export interface ServingRecord {
-  readonly requestId: string;
-  readonly verb: Verb | "connect" | "renew";
-  readonly resource: string | null;
-  readonly serial: string | null;
-  readonly grantId: string | null;
-  readonly subjectUserId: string | null;
-  /** `ok`, or the code of the refusal. */
-  readonly outcome: string;
-  /** What exactly a certificate was refused for. */
-  readonly reason?: string;
-  readonly rows: number;
-  readonly tookMs: number;
-  /** For the log only. */
-  readonly cause?: string;
-}
+import type { EmbedQuery } from "./verbs/serving-verb.ts";
+import { createServingAudit } from "./serving-audit.ts";
+import type { ServingRecord } from "./serving-record.ts";
 
 export interface Listener {
   /** Opens the port; where it listens. */
   start(): Promise<AddressInfo>;
   /** Presents another certificate to new connections; those open go on. */
   present(certificate: ServerCertificate): void;
-  /** Finishes what is being answered, then ends every connection. */
+  /** Finishes what is being answered, then ends every connection. What was recorded is with the audit's queue then. */
   stop(): Promise<void>;
 }
 
 const handshakeTimeoutMs = 10_000;
 const requestTimeoutMs = 10_000;
+/** Less than a turn is leased for, so that a grant has no more answers held for it than it may have requests under way. */
+const defaultAnswerTimeoutMs = 30_000;
 /** Longer than a peer keeps an idle connection: a request never meets one that is being closed here. */
 const keepAliveTimeoutMs = 72_000;
 
@@ -68,16 +49,25 @@ export function createListener(dependencies: {
   readonly certificate: ServerCertificate;
   /** The only trust anchor of client certificates. */
   readonly rootPem: string;
-  readonly store: ReadStore;
+  readonly store: Pick<Store, "query" | "readAsPeer">;
   readonly clock: Clock;
   readonly maxRowsPerQuery: number;
+  readonly embedQuery?: EmbedQuery | undefined;
   readonly liveSockets: LiveSockets;
   readonly certificates: Pick<Certificates, "confirm">;
   readonly renewal: Renewal;
   readonly announcer: GrantAnnouncer;
+  /** How often a grant's peer may ask, and how much at once. */
+  readonly limits: RateLimits;
+  /** Where requests and refused connections are recorded for good. */
+  readonly auditQueue: Pick<AuditQueue, "hasRoom" | "queryHash" | "record">;
+  /** Hears of each request and refused connection, for the log. */
   readonly record: (entry: ServingRecord) => void;
+  /** How long a peer may take to take an answer. Default: 30 s. */
+  readonly answerTimeoutMs?: number;
 }): Listener {
-  const { store, clock, liveSockets, record, rootPem, certificates, announcer } = dependencies;
+  const { store, clock, liveSockets, rootPem, certificates, maxRowsPerQuery, limits, embedQuery } = dependencies;
+  const audit = createServingAudit({ queue: dependencies.auditQueue, clock });
 
   const context = ({ cert, key }: ServerCertificate) => ({
     cert,
@@ -87,21 +77,28 @@ export function createListener(dependencies: {
     secureOptions: constants.SSL_OP_NO_TICKET,
   });
 
-  function refuse(socket: TLSSocket, outcome: AdmissionRefusal | "not_checked", reason: string): void {
+  function recordRefused(socket: TLSSocket, outcome: ServingRecord["outcome"], reason: string): void {
     const certificate = peerCertificateOf(socket);
     const identity = certificate?.identity.kind === "identified" ? certificate.identity : undefined;
-    record({
+    const entry: ServingRecord = {
       requestId: newId(),
       verb: "connect",
       resource: null,
       serial: certificate?.serial ?? null,
       grantId: identity?.grantId ?? null,
       subjectUserId: identity?.subjectUserId ?? null,
-      outcome: `certificate_${outcome}`,
+      outcome,
       reason,
       rows: 0,
+      bytes: 0,
       tookMs: 0,
-    });
+    };
+    audit.record(entry);
+    dependencies.record(entry);
+  }
+
+  function refuse(socket: TLSSocket, refusal: AdmissionRefusal | "not_checked", reason: string): void {
+    recordRefused(socket, `certificate_${refusal}`, reason);
     socket.destroy();
   }
 
@@ -111,6 +108,8 @@ export function createListener(dependencies: {
     server.removeAllListeners("secureConnection");
     server.on("secureConnection", (socket: TLSSocket) => {
       socket.on("error", () => socket.destroy());
+      // Each request that is under way on it waits for its end.
+      socket.setMaxListeners(0);
       const decide = async (): Promise<Admission> => {
         const admission = await admit(socket, { store, clock, liveSockets });
         if (admission.kind === "admitted" && admission.isFirstUse) {
@@ -126,16 +125,44 @@ export function createListener(dependencies: {
         (error: unknown) => refuse(socket, "not_checked", redact(String(error))),
       );
     });
+    // A handshake that fails for what the other side sent. Who just opens a port and leaves, as balancers do, is nobody.
+    server.on("tlsClientError", (error: NodeJS.ErrnoException, socket) => {
+      if (error.code?.startsWith("ERR_SSL_") === true) recordRefused(socket, "handshake_failed", error.code);
+    });
+    // What Node would answer or end by itself, unrecorded: any expectation (RFC 9110 10.1.1 lets it be ignored), and a tunnel.
+    server.on("checkExpectation", (request, response) => void server.emit("request", request, response));
+    server.on("connect", (_request, socket: TLSSocket) => refuseRequest(socket, "verb_unknown", "CONNECT"));
     return server;
   }
 
+  /** What was never a request, or is not one that is answered. */
+  function refuseRequest(socket: TLSSocket, outcome: "request_malformed" | "verb_unknown", reason: string): void {
+    recordRefused(socket, outcome, reason);
+    socket.destroy();
+  }
+
+  const answer = createPeerRequests({
+    gate: { store, findActiveGrant: createGrantLookup({ store, clock }), limits, audit, maxRowsPerQuery, embedQuery },
+    renewal: dependencies.renewal,
+    announcer: dependencies.announcer,
+    audit,
+    record: dependencies.record,
+    answerTimeoutMs: dependencies.answerTimeoutMs ?? defaultAnswerTimeoutMs,
+  });
+
   const app: FastifyInstance = Fastify({
     bodyLimit: MAX_REQUEST_BYTES,
-    genReqId: () => newId(),
+    genReqId: (incoming) => requestIdOf(incoming),
     logger: false,
-    // A URL that cannot be decoded is refused before there is a route, and so before the handlers below.
-    frameworkErrors: (_error, request: FastifyRequest, reply: FastifyReply) =>
-      void answerProblem(reply, federationProblem("verb_unknown"), request.id),
+    // A URL that cannot be decoded is refused before there is a route.
+    frameworkErrors: (_error, request: FastifyRequest, reply: FastifyReply) => void answer(request, reply, undefined),
+    clientErrorHandler(error, socket) {
+      // A connection that broke off, or was silent, asked for nothing.
+      if (!error.code.startsWith("HPE_") || socket.destroyed) return void socket.destroy();
+      const status = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
+      if (socket.writable) socket.write(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+      refuseRequest(socket as TLSSocket, "request_malformed", error.code);
+    },
     forceCloseConnections: true,
     serverFactory: (handler) =>
       guard(
@@ -147,68 +174,25 @@ export function createListener(dependencies: {
             handshakeTimeout: handshakeTimeoutMs,
             // Fastify's own options of these names do nothing to a server that it did not make.
             requestTimeout: requestTimeoutMs,
+            // Node looks for requests that take longer every 30 s otherwise, and a turn was held all the while.
+            connectionsCheckingInterval: 1_000,
             keepAliveTimeout: keepAliveTimeoutMs,
+            requireHostHeader: false,
             ALPNProtocols: ["http/1.1"],
           },
           handler,
         ),
       ),
   });
+  // The pipeline reads the body itself, once it knows who asks and that they may.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", (_request, _body, done) => done(null));
 
-  function recordRequest(
-    request: FastifyRequest,
-    verb: Verb | "renew",
-    startedAt: number,
-    result: RequestResult,
-  ): void {
-    const certificate = peerCertificateOf(request.raw.socket as TLSSocket);
-    const identity = certificate?.identity.kind === "identified" ? certificate.identity : undefined;
-    record({
-      requestId: request.id,
-      verb,
-      serial: certificate?.serial ?? null,
-      grantId: identity?.grantId ?? null,
-      subjectUserId: identity?.subjectUserId ?? null,
-      tookMs: performance.now() - startedAt,
-      ...result,
-    });
-  }
-
-  /** Answers a request with what `work` makes of it, and records it either way. */
-  async function answer(request: FastifyRequest, reply: FastifyReply, verb: Verb | "renew", work: () => Promise<Made>) {
-    const startedAt = performance.now();
-    try {
-      const { json, rows, resource } = await work();
-      recordRequest(request, verb, startedAt, { outcome: "ok", rows, resource });
-      return await reply.header("content-type", "application/json; charset=utf-8").send(json);
-    } catch (error) {
-      const { problem, cause } = toProblem(error);
-      const reason = problem.code === "identity_invalid" ? { reason: problem.message } : {};
-      recordRequest(request, verb, startedAt, { outcome: problem.code, rows: 0, resource: null, ...reason, ...cause });
-      throw problem;
-    }
-  }
-
-  for (const verb of verbs) {
-    app.post(verbPath(verb), async (request, reply) => {
-      const gate = { store, clock, maxRowsPerQuery: dependencies.maxRowsPerQuery };
-      return await answer(request, reply, verb, () => serve(gate, verb, request.raw.socket as TLSSocket, request.body));
-    });
-  }
-
-  app.post(RENEWAL_PATH, async (request, reply) => {
-    return await answer(request, reply, "renew", async () => {
-      const peer = requireIdentified(request.raw.socket as TLSSocket);
-      const outcome = await dependencies.renewal.renew(peer, request.body, request.id);
-      if (outcome.kind === "renewed") return { json: JSON.stringify(outcome.response), rows: 0, resource: null };
-      // Every request of the grant is refused from now on; its sockets are cut once this one has been told why.
-      reply.header("connection", "close").raw.once("close", () => void announcer.announce(peer.identity.grantId));
-      throw outcome.problem;
-    });
-  });
-
-  app.setNotFoundHandler((request, reply) => answerProblem(reply, federationProblem("verb_unknown"), request.id));
-  app.setErrorHandler((error, request, reply) => answerProblem(reply, toProblem(error).problem, request.id));
+  const paths = new Map([...verbs.map((verb) => [verbPath(verb), verb] as const), [RENEWAL_PATH, "renew"] as const]);
+  for (const [path, asked] of paths) app.post(path, (request, reply) => answer(request, reply, asked));
+  app.setNotFoundHandler((request, reply) => answer(request, reply, undefined));
+  // Where Fastify refuses a content type by itself, the pipeline has not begun; it comes to the same in its turn.
+  app.setErrorHandler((_error, request, reply) => answer(request, reply, paths.get(request.url)));
 
   return {
     async start() {
@@ -216,39 +200,9 @@ export function createListener(dependencies: {
       return app.server.address() as AddressInfo;
     },
     present: (certificate) => (app.server as unknown as Server).setSecureContext(context(certificate)),
-    stop: () => app.close(),
+    async stop() {
+      await app.close();
+      audit.close();
+    },
   };
-}
-
-type RequestResult = Pick<ServingRecord, "outcome" | "reason" | "rows" | "resource" | "cause">;
-
-/** An answer, and what is recorded of it. */
-type Made = Pick<ServingRecord, "rows" | "resource"> & { readonly json: string };
-
-/** What a peer is told of a failure: the protocol's own problems, Fastify's refusals in its words, and no detail of a fault. */
-export function toProblem(error: unknown): { problem: Problem; cause: { cause?: string } } {
-  if (error instanceof Problem && error.code in federationProblem.table) return { problem: error, cause: {} };
-  const status = typeof error === "object" && error !== null && "statusCode" in error ? error.statusCode : undefined;
-  if (status === 413) return { problem: federationProblem("body_too_large"), cause: {} };
-  if (status === 415) return { problem: federationProblem("media_type_unsupported"), cause: {} };
-  if (status === 400) {
-    const detail = "The body is not JSON.";
-    return { problem: federationProblem("request_malformed", { detail, extensions: { path: "" } }), cause: {} };
-  }
-  const cause = { cause: redact(error instanceof Error ? (error.stack ?? error.message) : String(error)) };
-  const code = error instanceof Problem && error.status === 503 ? "database_busy" : "serving_failed";
-  return { problem: federationProblem(code, { cause: error }), cause };
-}
-
-interface Replying {
-  code(status: number): this;
-  headers(values: Record<string, string>): this;
-  send(payload: string): unknown;
-}
-
-function answerProblem(reply: Replying, problem: Problem, requestId: string): unknown {
-  return reply
-    .code(problem.status)
-    .headers({ ...problem.headers, "content-type": "application/problem+json", "x-request-id": requestId })
-    .send(JSON.stringify({ ...problem.details, request_id: requestId }));
 }

@@ -1,88 +1,93 @@
+import type { IncomingMessage } from "node:http";
 import type { TLSSocket } from "node:tls";
-import type { Clock } from "@mosaicstack/foundation";
-import {
-  covers,
-  capabilitiesRequestSchema,
-  federationProblem,
-  getRequestSchema,
-  listRequestSchema,
-  parseRequest,
-  type Scope,
-  scopeOf,
-  type Verb,
-} from "@mosaicstack/federation-protocol";
-import { findResource, type ResourceDefinition, resourceNames, type Visibility } from "@mosaicstack/resources";
-import type { ReadStore } from "@mosaicstack/storage";
-import { type ActiveGrant, findActiveGrant } from "./active-grant.ts";
+import type { RateLimits } from "@mosaicstack/coordination";
+import { federationProblem, scopeOf, type Verb } from "@mosaicstack/federation-protocol";
+import { resourceNames } from "@mosaicstack/resources";
+import type { Store } from "@mosaicstack/storage";
+import type { FindActiveGrant } from "./active-grant.ts";
 import { requireIdentified } from "./peer-identity.ts";
-import { answerCapabilities } from "./verbs/capabilities.ts";
-import { answerGet } from "./verbs/get.ts";
-import { answerList } from "./verbs/list.ts";
+import type { ServingAudit } from "./serving-audit.ts";
+import { boundsOf } from "./stages/reach.ts";
+import { parseJson } from "./stages/parse-json.ts";
+import { readBody } from "./stages/read-body.ts";
+import { requireFits } from "./stages/require-fits.ts";
+import { takeTurn } from "./stages/take-turn.ts";
+import { knownResource, type Trail } from "./stages/trail.ts";
+import type { EmbedQuery } from "./verbs/serving-verb.ts";
+import { servingVerbs } from "./verbs/serving-verbs.ts";
 
 /**
  * All that decides what a peer may read, in the order it is decided. Each stage refuses with a Problem of the protocol's
- * table. The store it is handed cannot write.
+ * table; whoever calls this records it, and answers with it.
+ *
+ * @param trail is told what becomes known, so that a refusal is recorded with it
+ * @returns the answer, which is recorded already
  */
-export async function serve(gate: Gate, verb: Verb, socket: TLSSocket, body: unknown): Promise<Served> {
-  // 1. Who asks: the TLS socket's certificate says which grant, and as which subject.
-  const certificate = requireIdentified(socket);
+export async function serve(gate: Gate, { verb, socket, incoming }: Asked, trail: Trail): Promise<Buffer> {
+  // 1. Identity: the TLS socket's certificate says which grant, and as which subject. No header can.
+  const peer = requireIdentified(socket);
 
-  // 2. What they were granted, as it stands in the database now.
-  const grant = await findActiveGrant(gate.store, certificate.identity, certificate, gate.clock.now());
+  // 2. Grant: what it is, and whether it and the certificate are good, as the database has it now.
+  const grant = await gate.findActiveGrant(peer);
+
+  // 3. Rate limit: each request that gets here counts, whatever it asks.
+  const turn = await takeTurn(gate.limits, grant);
+  trail.release = () => turn.release();
+
+  // 4. Parse: not a byte of the body was read before.
+  if (verb === undefined) throw federationProblem("verb_unknown");
+  const question = servingVerbs[verb].read(parseJson(await readBody(incoming)));
+  trail.resource = knownResource(question.request);
+  trail.queryHash = gate.audit.queryHash(verb, question.request);
+
+  // 5. Scope: what is outside it and what does not exist are refused alike.
   const scope = scopeOf(grant.scope, resourceNames);
+  const plan = question.plan({ grant, scope, maxRowsPerQuery: gate.maxRowsPerQuery, embedQuery: gate.embedQuery });
 
-  // 3. What is asked, 4. whether the scope covers it, 5. answered from the rows both the scope and the subject's own rights let through.
-  switch (verb) {
-    case "list": {
-      const request = parseRequest(listRequestSchema, body);
-      const definition = coveredResource(scope, request.resource);
-      const limit = Math.min(request.limit, scope.maxRowsPerQuery, gate.maxRowsPerQuery);
-      return {
-        grant,
-        resource: definition.name,
-        ...(await answerList(gate.store, definition, visibility(grant, scope), request, limit)),
-      };
-    }
-    case "get": {
-      const request = parseRequest(getRequestSchema, body);
-      const definition = coveredResource(scope, request.resource);
-      return {
-        grant,
-        resource: definition.name,
-        ...(await answerGet(gate.store, definition, visibility(grant, scope), request.id)),
-      };
-    }
-    case "capabilities": {
-      parseRequest(capabilitiesRequestSchema, body);
-      return { grant, resource: null, ...answerCapabilities(grant, scope, gate.maxRowsPerQuery) };
-    }
+  // Nothing is read that could not be recorded.
+  if (!gate.audit.hasRoom()) throw auditBacklogged();
+
+  // What the answer takes from outside the database, which a transaction would wait for.
+  if (plan.kind === "with rows") await plan.prepare?.();
+
+  // 6. Verb: read only, behind both walls (its own statement, and the database's row security), and 7. projected by that
+  // statement, which asks for no field that does not federate.
+  const answer =
+    plan.kind === "without rows"
+      ? plan.answer()
+      : await gate.store.readAsPeer(boundsOf(grant.subjectUserId, scope, plan.resources), (read) => plan.answer(read));
+  const body = requireFits(answer);
+
+  // 8. Audit: what is not recorded is not answered.
+  if (trail.record({ outcome: "ok", rows: answer.rows, bytes: body.length }) === "full") {
+    throw auditBacklogged();
   }
+
+  // 9. Answer.
+  return body;
 }
 
-/** What the pipeline needs: a store that only reads, the time, and the gateway's own cap. */
+/** What the pipeline needs of the gateway. The store is one that can only read. */
 export interface Gate {
-  readonly store: ReadStore;
-  readonly clock: Clock;
+  readonly store: Pick<Store, "readAsPeer">;
+  readonly findActiveGrant: FindActiveGrant;
+  readonly limits: RateLimits;
+  readonly audit: Pick<ServingAudit, "hasRoom" | "queryHash">;
   /** The most rows one answer carries, whatever a scope says. */
   readonly maxRowsPerQuery: number;
+  /** What an embedding model makes of a query. Absent: words alone are searched. */
+  readonly embedQuery?: EmbedQuery | undefined;
 }
 
-/** An answer, and what it was answered of. */
-export interface Served {
-  readonly grant: ActiveGrant;
-  readonly resource: string | null;
-  readonly rows: number;
-  readonly json: string;
+/** A request as it arrived. */
+export interface Asked {
+  /** Undefined: none that there is. */
+  readonly verb: Verb | undefined;
+  readonly socket: TLSSocket;
+  /** Its body is not read yet. */
+  readonly incoming: IncomingMessage;
 }
 
-/** A resource outside the scope and one that does not exist are refused alike. */
-function coveredResource(scope: Scope, name: string): ResourceDefinition {
-  const definition = findResource(name);
-  if (definition === undefined || !covers(scope, name)) throw federationProblem("resource_not_in_scope");
-  return definition;
-}
-
-/** The scope narrows what the subject sees; the subject's memberships are looked up by the read itself. */
-function visibility(grant: ActiveGrant, scope: Scope): Visibility {
-  return { userId: grant.subjectUserId, personal: scope.includePersonal, teams: scope.includeTeams };
+function auditBacklogged(): Error {
+  return federationProblem("audit_backlogged", { headers: { "retry-after": "1" } });
 }

@@ -1,7 +1,7 @@
 import type { RevocationReason } from "@mosaicstack/certificate-authority";
 import type { Coordination } from "@mosaicstack/coordination";
 import { appendAudit, type Database, schema } from "@mosaicstack/storage";
-import { and, desc, eq, inArray, isNull } from "drizzle-orm";
+import { and, desc, eq, inArray, isNull, or } from "drizzle-orm";
 import type { LiveSockets } from "./live-sockets.ts";
 
 const { federationCertificates, federationEnrollmentTokens, federationGrants, federationRevocations } = schema;
@@ -91,7 +91,7 @@ export async function revokeCertificates(
  * its open invites do not. To be followed by {@link GrantAnnouncer.announce}.
  *
  * @param suspension.reason why, where it was not a person: `cloned_key`
- * @returns whether it was active
+ * @returns whether it was active, or was suspended without the reason that it has now
  */
 export async function suspendGrant(
   db: Database,
@@ -99,10 +99,14 @@ export async function suspendGrant(
   suspension: Decision & { readonly reason: string | null },
 ): Promise<boolean> {
   const { at, reason } = suspension;
+  const { id, status, suspendedReason } = federationGrants;
+  const isActive = eq(status, "active");
+  // Somebody suspended it at the same moment: what the gateway found out decides how it is resumed, so it is not to be lost.
+  const isUnexplained = and(eq(status, "suspended"), isNull(suspendedReason));
   const [grant] = await db
     .update(federationGrants)
     .set({ status: "suspended", suspendedAt: at, suspendedReason: reason })
-    .where(and(eq(federationGrants.id, grantId), eq(federationGrants.status, "active")))
+    .where(and(eq(id, grantId), reason === null ? isActive : or(isActive, isUnexplained)))
     .returning();
   if (grant === undefined) return false;
   await voidTokens(db, grantId);

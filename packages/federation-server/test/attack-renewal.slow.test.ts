@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import { Problem } from "@mosaicstack/foundation";
 import { createSigningRequest } from "@mosaicstack/federation-protocol";
 import { schema } from "@mosaicstack/storage";
@@ -92,17 +93,19 @@ describe("an invite", () => {
         (error: unknown) => (error instanceof Problem ? error.code : String(error)),
       );
     const outcomes: string[] = [];
+    const startedAt = performance.now();
     for (let n = 0; n < 10; n++) outcomes.push(...(await Promise.all(Array.from({ length: 20 }, redeem))));
-    expect(outcomes.filter((one) => one === "ok").length).toBeLessThanOrEqual(60);
+    // A minute's at once, and one more a second.
+    const most = 60 + Math.ceil((performance.now() - startedAt) / 1000);
+    expect(outcomes.filter((one) => one === "ok").length).toBeLessThanOrEqual(most);
     expect(new Set(outcomes)).toEqual(new Set(["ok", "rate_limited"]));
-    expect(signed - before).toBeLessThanOrEqual(60);
+    expect(signed - before).toBeLessThanOrEqual(most);
     const rows = await gateway.store.db
       .select()
       .from(federationAuditLog)
       .where(eq(federationAuditLog.grantId, grantId));
     expect(rows.length).toBeLessThan(80);
-    gateway.advance(61_000);
+    await wait(1100);
     expect(await redeem()).toBe("ok");
-    gateway.setClockRight();
   });
 });

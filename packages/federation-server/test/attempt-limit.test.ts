@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createAttemptLimit } from "../src/index.ts";
+import { createAttemptLimit } from "../src/attempt-limit.ts";
 
 let now = Date.UTC(2026, 0, 1);
 const clock = { now: () => new Date(now) };

@@ -45,6 +45,7 @@ function counted(store: Store): { readonly store: Store; readonly queries: () =>
     },
     query: (sql, parameters) => store.query(sql, parameters),
     transaction: (work) => store.transaction(work),
+    readAsPeer: (bounds, work) => store.readAsPeer(bounds, work),
     close: () => store.close(),
   };
   return { store: counting, queries: () => queries };
@@ -78,6 +79,8 @@ async function startReplica(options: { readonly hears: boolean }) {
     certificates,
     renewal,
     announcer: createGrantAnnouncer({ liveSockets, coordination }),
+    limits: coordination.limits,
+    auditQueue: gateway.auditQueue,
     record: () => undefined,
   });
   const { port } = await listener.start();

@@ -237,6 +237,27 @@ describe("suspending", () => {
   });
 });
 
+test("a clone found while somebody suspends the grant by hand gives the suspension its reason, whichever is first", async () => {
+  const { grants, admin, store, clock } = world;
+  const byHand = await world.enrolled();
+  await grants.suspend(admin, byHand.grant.id);
+  const cloned = { at: clock.now(), reason: "cloned_key" };
+  expect(await store.transaction((db) => suspendGrant(db, byHand.grant.id, cloned))).toBe(true);
+  expect(await grants.find(admin, byHand.grant.id)).toMatchObject({
+    status: "suspended",
+    suspendedReason: "cloned_key",
+  });
+  const resumed = await grants.resume(admin, byHand.grant.id);
+  expect(resumed.certificates).toMatchObject([{ serial: byHand.serial, state: "revoked" }]);
+
+  const byGateway = await world.enrolled();
+  expect(await store.transaction((db) => suspendGrant(db, byGateway.grant.id, cloned))).toBe(true);
+  expect(await codeOf(grants.suspend(admin, byGateway.grant.id))).toBe("grant_transition_refused");
+  const late = { at: clock.now(), reason: null };
+  expect(await store.transaction((db) => suspendGrant(db, byGateway.grant.id, late))).toBe(false);
+  expect(await grants.find(admin, byGateway.grant.id)).toMatchObject({ suspendedReason: "cloned_key" });
+});
+
 test("revoking ends grant, certificates and invites, and puts what is valid in the outbox", async () => {
   const { grants, admin, store, authority, subject } = world;
   const { grant, serial } = await world.enrolled();

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect as connectTcp } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { connect, type TLSSocket } from "node:tls";
-import type { ReadStore } from "@mosaicstack/storage";
+import type { Store } from "@mosaicstack/storage";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createListener, issueServerCertificate } from "../src/index.ts";
 import { addUser, grantAndEnroll, type PeerKeys, type ServingGateway, startServingGateway } from "./serving-gateway.ts";
@@ -49,7 +49,8 @@ test("a connection that is being admitted while its grant is revoked is cut, una
   const { keys, grant, admin } = await grantAndEnroll(gateway, ada, everything);
   let lookedUp = false;
   /** Revokes between the look-up of the serial and the decision on it. */
-  const store: ReadStore = {
+  const store: Pick<Store, "query" | "readAsPeer"> = {
+    readAsPeer: (bounds, work) => gateway.store.readAsPeer(bounds, work),
     async query<Row extends object>(sql: string, parameters: readonly unknown[]) {
       const rows = await gateway.store.query<Row>(sql, parameters);
       if (!lookedUp) {

@@ -12,7 +12,14 @@ import {
 } from "@mosaicstack/federation-protocol";
 import { createInProcessCoordination } from "@mosaicstack/coordination";
 import { openTestStore } from "@mosaicstack/harness";
-import { createSealer, schema, type Store } from "@mosaicstack/storage";
+import {
+  type AuditQueueLimits,
+  createAuditQueue,
+  createSealer,
+  openAuditChain,
+  schema,
+  type Store,
+} from "@mosaicstack/storage";
 import { Agent, request as send } from "undici";
 import {
   createCertificates,
@@ -48,6 +55,8 @@ export interface ServingOptions {
   readonly certificateLifetimeDays?: number;
   /** The shortest time from one certificate of a grant to the next. Default 0. */
   readonly leastIntervalMs?: number;
+  /** Of the audit's queue; nothing is written by itself while `flushMs` and `pollMs` are long. */
+  readonly audit?: Partial<AuditQueueLimits>;
   /** Puts something around the gateway's own CA, or another in its place. */
   readonly authority?: (
     own: CertificateAuthority,
@@ -57,7 +66,7 @@ export interface ServingOptions {
 
 /** The serving side on a database of its own, with a clock that tests move. */
 export async function startServingGateway(options: ServingOptions = {}) {
-  const store = await openTestStore();
+  const store = await openTestStore({ vector: true });
   let offsetMs = options.offsetMs ?? 0;
   const clock: Clock = { now: () => new Date(Date.now() + offsetMs) };
   const sealer = createSealer({ secret: randomUUID() + randomUUID() });
@@ -76,7 +85,7 @@ export async function startServingGateway(options: ServingOptions = {}) {
   const issuance = (other: { store?: Store; authority?: CertificateAuthority } = {}) => {
     const parts = { store, authority, clock, certificateLifetimeDays, endpoint, crlUrl, leastIntervalMs, ...other };
     const certificates = createCertificates(parts);
-    const enrollment = createEnrollment({ ...parts, certificates });
+    const enrollment = createEnrollment({ ...parts, certificates, limits: coordination.limits });
     return { certificates, enrollment, renewal: createRenewal({ ...parts, certificates }) };
   };
   const { certificates, enrollment, renewal } = issuance();
@@ -89,6 +98,8 @@ export async function startServingGateway(options: ServingOptions = {}) {
     enrollUrl: () => "https://127.0.0.1/enroll",
     caFingerprint: fingerprintOf(authority.rootPem),
   });
+  const chain = await openAuditChain({ store, sealer, clock });
+  const auditQueue = createAuditQueue({ store, clock, chain, limits: options.audit ?? {} });
   const listener = createListener({
     host: "127.0.0.1",
     port: 0,
@@ -101,6 +112,8 @@ export async function startServingGateway(options: ServingOptions = {}) {
     certificates,
     renewal,
     announcer,
+    limits: coordination.limits,
+    auditQueue,
     record: (entry) => records.push(entry),
   });
   ({ port } = await listener.start());
@@ -112,6 +125,7 @@ export async function startServingGateway(options: ServingOptions = {}) {
     sealer,
     clock,
     coordination,
+    limits: coordination.limits,
     announcer,
     grants,
     certificates,
@@ -120,6 +134,7 @@ export async function startServingGateway(options: ServingOptions = {}) {
     issuance,
     liveSockets,
     listener,
+    auditQueue,
     records,
     port,
     rootPem: authority.rootPem,
@@ -139,9 +154,11 @@ export async function startServingGateway(options: ServingOptions = {}) {
       agents.push(agent);
       return agent;
     },
+    /** @param verb one of the protocol, a path, or the whole address of another listener */
     async ask(agent: Agent, verb: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
       const path = verb.startsWith("/") ? verb : verbPath(verb as Verb);
-      const response = await send(`${endpoint()}${path}`, {
+      const url = verb.startsWith("https:") ? verb : `${endpoint()}${path}`;
+      const response = await send(url, {
         method: "POST",
         dispatcher: agent,
         headers: { "content-type": "application/json", ...headers },
@@ -154,6 +171,7 @@ export async function startServingGateway(options: ServingOptions = {}) {
     async stop() {
       await Promise.all(agents.map((agent) => agent.destroy()));
       await listener.stop();
+      await auditQueue.close();
       await coordination.close();
       await store.close();
     },

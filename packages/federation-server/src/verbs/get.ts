@@ -1,15 +1,22 @@
-import { federationProblem } from "@mosaicstack/federation-protocol";
-import { getRow, type ResourceDefinition, type Visibility } from "@mosaicstack/resources";
-import type { ReadStore } from "@mosaicstack/storage";
+import { federationProblem, getRequestSchema } from "@mosaicstack/federation-protocol";
+import { getRow } from "@mosaicstack/resources";
+import { coveredResource, visibilityOf } from "../stages/reach.ts";
+import { servingVerb } from "./serving-verb.ts";
 
 /** `get`: one row. Absent, somebody else's and outside the scope are one answer, from one statement. */
-export async function answerGet(
-  store: ReadStore,
-  definition: ResourceDefinition,
-  visibility: Visibility,
-  id: string,
-): Promise<{ rows: number; json: string }> {
-  const row = await getRow(store, definition, visibility, id, "federated");
-  if (row === undefined) throw federationProblem("row_not_found");
-  return { rows: 1, json: `{"row":${row}}` };
-}
+export const get = servingVerb({
+  schema: getRequestSchema,
+  plan({ resource, id }, { grant, scope }) {
+    const definition = coveredResource(scope, resource);
+    const visibility = visibilityOf(grant.subjectUserId, scope);
+    return {
+      kind: "with rows",
+      resources: [definition],
+      async answer(read) {
+        const row = await getRow(read, definition, visibility, id, "federated");
+        if (row === undefined) throw federationProblem("row_not_found");
+        return { rows: 1, json: `{"row":${row}}` };
+      },
+    };
+  },
+});

@@ -1,0 +1,33 @@
+import { covers, federationProblem, type Scope } from "@mosaicstack/federation-protocol";
+import { findResource, type ResourceDefinition, type Visibility } from "@mosaicstack/resources";
+import type { PeerBounds } from "@mosaicstack/storage";
+
+/**
+ * The resource of that name, if the scope covers it. One outside the scope and one that does not exist are refused alike.
+ *
+ * @throws Problem `resource_not_in_scope`
+ */
+export function coveredResource(scope: Scope, name: string): ResourceDefinition {
+  const definition = findResource(name);
+  if (definition === undefined || !covers(scope, name)) throw federationProblem("resource_not_in_scope");
+  return definition;
+}
+
+/** The first wall: the scope narrows what the subject sees; the subject's memberships are looked up by the read itself. */
+export function visibilityOf(subjectUserId: string, scope: Scope): Visibility {
+  return { userId: subjectUserId, personal: scope.includePersonal, teams: scope.includeTeams };
+}
+
+/** The second wall: what the database lets a read see, whatever its statement says. Made of the grant alone, not of the question. */
+export function boundsOf(
+  subjectUserId: string,
+  scope: Scope,
+  resources: readonly Pick<ResourceDefinition, "from">[],
+): PeerBounds {
+  return {
+    subjectUserId,
+    personal: scope.includePersonal,
+    teams: scope.includeTeams,
+    resources: resources.map(({ from }) => from.table),
+  };
+}
