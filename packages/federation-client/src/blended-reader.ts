@@ -5,12 +5,15 @@ import {
   type Reader,
   readSourceSelector,
   type Row,
+  type SearchRead,
   type Source,
   type SourceReport,
 } from "@mosaicstack/federation-protocol";
 import { blend, type PageRow, type SourcePage } from "./blend.ts";
+import { blendFound, type FoundPage } from "./blend-found.ts";
 import { askAll, type Outcome, type Question, reportOf } from "./fan-out.ts";
 import type { Peers } from "./peers.ts";
+import { withWarnings } from "./peer-warning.ts";
 import { peerProblem } from "./problems.ts";
 
 const LOCAL = "local";
@@ -74,6 +77,7 @@ export function createBlendedReader(dependencies: {
             const share = page.shares.get(outcome.source);
             return reportOf(outcome, share?.rows, share?.truncated);
           }),
+          sources,
         ),
       };
     },
@@ -99,9 +103,29 @@ export function createBlendedReader(dependencies: {
           }
           return undefined;
         });
-        if (rowJson !== undefined) return { rowJson, ...completeness(reports) };
+        if (rowJson !== undefined) return { rowJson, ...completeness(reports, selection.sources) };
       }
-      return { rowJson: undefined, ...completeness(reports) };
+      return { rowJson: undefined, ...completeness(reports, selection.sources) };
+    },
+
+    async search(userId, read) {
+      const selection = await select(userId, read.source);
+      if (selection.kind === "local") return await local.search(userId, { ...read, source: LOCAL });
+      const outcomes = await askAll(selection.sources.map(searchQuestion(read)), deadlineMs, (all) => Promise.all(all));
+      refuseWrongQuestions(outcomes);
+      const pages = outcomes.flatMap((one) => (one.kind === "answered" ? [{ source: one.source, ...one.answer }] : []));
+      const found = blendFound(pages, read.limit);
+      return {
+        rowsJson: `[${found.rows.map(({ json }) => json).join(",")}]`,
+        more: [...found.shares.values()].some(({ truncated }) => truncated),
+        ...completeness(
+          outcomes.map((outcome) => {
+            const share = found.shares.get(outcome.source);
+            return reportOf(outcome, share?.rows, share?.truncated);
+          }),
+          selection.sources,
+        ),
+      };
     },
 
     async capabilities(userId, source) {
@@ -113,7 +137,8 @@ export function createBlendedReader(dependencies: {
       }));
       const outcomes = await askAll(questions, deadlineMs, (all) => Promise.all(all));
       const answered = outcomes.flatMap((one) => (one.kind === "answered" ? [[one.source, one.answer] as const] : []));
-      return { capabilities: Object.fromEntries(answered), ...completeness(outcomes.map((one) => reportOf(one))) };
+      const reports = outcomes.map((one) => reportOf(one));
+      return { capabilities: Object.fromEntries(answered), ...completeness(reports, selection.sources) };
     },
   };
 }
@@ -126,6 +151,30 @@ function listQuestion({ resource, limit, filters, positions }: ListRead) {
       const request = { resource, limit, filters, ...(typeof before === "string" ? { before } : {}) };
       const { rows, more } = await source.list(request, signal);
       return { rows: rows.map((row) => ({ id: row.id, json: rowJsonOf(row) })), more };
+    },
+  });
+}
+
+function searchQuestion({ query, resources, team, limit }: SearchRead) {
+  return (source: Source): Question<Omit<FoundPage, "source">> => ({
+    source: source.name,
+    async ask(signal) {
+      const request = {
+        query,
+        limit,
+        ...(resources === undefined ? {} : { resources: [...resources] }),
+        ...(team === undefined ? {} : { team }),
+      };
+      const { rows, more } = await source.search(request, signal);
+      return {
+        rows: rows.map(({ resource, row, snippet, score = 0 }) => ({
+          resource,
+          id: row.id,
+          score,
+          json: `{"resource":${JSON.stringify(resource)},"row":${rowJsonOf(row)},${JSON.stringify({ snippet, score }).slice(1)}`,
+        })),
+        more,
+      };
     },
   });
 }
@@ -173,6 +222,11 @@ function refuseWrongQuestions(outcomes: readonly Outcome<unknown>[]): void {
   }
 }
 
-function completeness(sources: readonly SourceReport[]): { partial: boolean; sources: readonly SourceReport[] } {
-  return { partial: sources.some(({ status }) => status !== "ok" && status !== "cached"), sources };
+/** @param of the sources that were asked, for what there is to say of each */
+function completeness(
+  reports: readonly SourceReport[],
+  of: readonly Source[],
+): { partial: boolean; sources: readonly SourceReport[] } {
+  const partial = reports.some(({ status }) => status !== "ok" && status !== "cached");
+  return { partial, sources: withWarnings(of, reports) };
 }

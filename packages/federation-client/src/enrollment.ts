@@ -90,10 +90,10 @@ async function post(agent: Agent, url: URL, body: string, signal: AbortSignal): 
   const text = await answer.body.text();
   if (answer.statusCode === 410) throw unusable(text);
   if (answer.statusCode !== 200) {
-    const retryAfter = answer.headers["retry-after"];
     const refusal = {
       status: answer.statusCode,
-      retryAfter: typeof retryAfter === "string" ? retryAfter : undefined,
+      retryAfter: answer.headers["retry-after"],
+      remoteNow: instantOf(answer.headers["date"]),
       text,
     };
     throw refusalProblem(refusal, "withheld");

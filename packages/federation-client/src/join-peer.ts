@@ -31,6 +31,7 @@ const CONFIRMATION_TIMEOUT_MS = 10_000;
  * An invite for a grant that the user has a peer of renews that peer's trust: it keeps its name.
  *
  * @param dependencies.connect the enrolled peer as a source
+ * @param dependencies.onRefused hears why a row stays without a certificate, each time
  */
 export function createPeerJoining(dependencies: {
   readonly rows: PeerStore;
@@ -39,8 +40,9 @@ export function createPeerJoining(dependencies: {
   readonly clock: Clock;
   readonly random: Random;
   readonly connect: (peer: PeerRow & EnrolledPeer) => Source;
+  readonly onRefused: (row: PeerRow, code: string) => void;
 }): (userId: string, inviteUrl: string, name: string | undefined) => Promise<PeerRow> {
-  const { rows, renewals, sealer, clock, random, connect } = dependencies;
+  const { rows, renewals, sealer, clock, random, connect, onRefused } = dependencies;
 
   /** The pending row that holds the invite's new key: found again, or made. */
   async function begin(userId: string, invite: Invite, wanted: string | undefined): Promise<PeerRow> {
@@ -74,7 +76,12 @@ export function createPeerJoining(dependencies: {
     const { csrPem, spkiSha256 } = await signingRequestFor(sealer.open(row.sealedKey, keyBinding(row.id)));
     try {
       const answer = await redeemInvite(invite, csrPem, ENROLLMENT_TIMEOUT_MS);
-      const verified = verifyEnrollment(answer, { caFingerprint: row.caFingerprint, spkiSha256, now: clock.now() });
+      const verified = verifyEnrollment(answer, {
+        enrollUrl: invite.enrollUrl,
+        caFingerprint: row.caFingerprint,
+        spkiSha256,
+        now: clock.now(),
+      });
       return (await store(row, verified)) ?? (await current(row));
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
@@ -84,6 +91,7 @@ export function createPeerJoining(dependencies: {
         if (enrolledPeerOf(found) !== undefined) return found;
       }
       await rows.recordRefusal(row, error.code);
+      onRefused(row, error.code);
       // Nothing will ever come of this key.
       if (isSpent(error)) await rows.removeUnfinished(row);
       throw error;

@@ -1,5 +1,5 @@
 import { createSecureContext } from "node:tls";
-import type { Problem } from "@mosaicstack/foundation";
+import { Problem } from "@mosaicstack/foundation";
 import {
   type CapabilitiesResponse,
   capabilitiesResponseSchema,
@@ -13,14 +13,19 @@ import {
   RENEWAL_PATH,
   type RenewalResponse,
   renewalResponseSchema,
+  type SearchRequest,
+  type SearchResponse,
+  searchResponseSchema,
   type Verb,
   verbPath,
 } from "@mosaicstack/federation-protocol";
 import { Agent } from "undici";
 import type { z } from "zod";
+import { answerText } from "./answer-text.ts";
 import { instantOf } from "./clock-skew.ts";
+import { type ExchangeProgress, type PeerExchange, recordExchange } from "./peer-exchange.ts";
 import { peerProblem } from "./problems.ts";
-import { type Refusal, refusalProblem } from "./refusal-problem.ts";
+import { type PeerAnswer, refusalProblem } from "./refusal-problem.ts";
 import { isBrokenConnection, transportProblem } from "./transport-problem.ts";
 import { untilAborted } from "./until-aborted.ts";
 
@@ -28,6 +33,7 @@ import { untilAborted } from "./until-aborted.ts";
 export interface VerbBodies {
   list: { request: ListRequest; response: ListResponse };
   get: { request: GetRequest; response: GetResponse };
+  search: { request: SearchRequest; response: SearchResponse };
   capabilities: { request: Record<string, never>; response: CapabilitiesResponse };
 }
 
@@ -41,12 +47,14 @@ export type RenewalAnswer = { readonly remoteNow: Date | undefined } & (
 export interface PeerConnection {
   /**
    * Asks a verb. What comes back has the protocol's form; whether it answers this question is the caller's to check.
+   * @param check throws a Problem where it does not, which is how the request came out then
    * @throws Problem of this package's or the protocol's table, and nothing else
    */
   call<Asked extends Verb>(
     verb: Asked,
     body: VerbBodies[Asked]["request"],
     signal: AbortSignal,
+    check?: (response: VerbBodies[Asked]["response"]) => void,
   ): Promise<VerbBodies[Asked]["response"]>;
   /**
    * Asks for a certificate of another key (trust decision 5). Asking again with the same request is answered the same.
@@ -66,9 +74,12 @@ export interface PeerCredentials {
   /** The client certificate, with its chain below the root where it has one. */
   readonly certificatePem: string;
   readonly privateKeyPem: string;
+  /** Hears of each request once it is over. Default: nobody does. It neither waits nor throws. */
+  readonly record?: (exchange: PeerExchange) => void;
 }
 
-const MAX_SOCKETS = 8;
+/** To one peer. */
+export const MAX_SOCKETS = 8;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** The peer's own `keep-alive: timeout` goes before this. */
 const IDLE_SOCKET_MS = 60_000;
@@ -78,12 +89,9 @@ const SILENCE_TIMEOUT_MS = 10_000;
 const schemas: { readonly [Asked in Verb]: z.ZodType<VerbBodies[Asked]["response"]> } = {
   list: listResponseSchema,
   get: getResponseSchema,
+  search: searchResponseSchema,
   capabilities: capabilitiesResponseSchema,
 };
-
-interface Answer extends Refusal {
-  readonly remoteNow: Date | undefined;
-}
 
 /** Opens no socket yet. @throws when key, certificate or root cannot be read */
 export function createPeerConnection({
@@ -91,6 +99,7 @@ export function createPeerConnection({
   rootPem,
   certificatePem,
   privateKeyPem,
+  record = () => undefined,
 }: PeerCredentials): PeerConnection {
   const agent = new Agent({
     connections: MAX_SOCKETS,
@@ -124,47 +133,48 @@ export function createPeerConnection({
     socketsOpened += 1;
   });
 
-  async function post(path: string, body: string, signal: AbortSignal): Promise<Answer> {
+  async function post(path: string, body: string, signal: AbortSignal, requestId: string): Promise<PeerAnswer> {
     const response = await untilAborted(
       agent.request({
         origin: endpoint,
         path,
         method: "POST",
-        headers: { "content-type": "application/json", accept: "application/json" },
+        headers: { "content-type": "application/json", accept: "application/json", "x-request-id": requestId },
         body,
         signal,
       }),
       signal,
     );
-    const retryAfter = response.headers["retry-after"];
     return {
       status: response.statusCode,
-      retryAfter: typeof retryAfter === "string" ? retryAfter : undefined,
-      text: await response.body.text(),
+      retryAfter: response.headers["retry-after"],
+      text: await answerText(response),
       remoteNow: instantOf(response.headers["date"]),
     };
   }
 
   /** A kept socket may be one that the peer has just closed. Asking again changes nothing, so it is asked once more on a new one. */
-  async function postOnce(path: string, body: string, signal: AbortSignal): Promise<Answer> {
+  async function postOnce(path: string, body: string, signal: AbortSignal, requestId: string): Promise<PeerAnswer> {
     const openedBefore = socketsOpened;
     try {
-      return await post(path, body, signal);
+      return await post(path, body, signal, requestId);
     } catch (error) {
       if (signal.aborted || socketsOpened !== openedBefore || !isBrokenConnection(error)) throw error;
-      return await post(path, body, signal);
+      return await post(path, body, signal, requestId);
     }
   }
 
   /** Counted by ourselves: the agent, once told to close, would refuse the second try of a request that is under way. */
-  async function ask(path: string, body: object, signal: AbortSignal): Promise<Answer> {
-    if (closed !== undefined)
-      throw peerProblem("peer_unreachable", { detail: "The connection to the peer was closed." });
+  async function ask(path: string, body: object, signal: AbortSignal, progress: ExchangeProgress): Promise<PeerAnswer> {
+    if (closed !== undefined) throw closedProblem();
     underWay += 1;
     try {
-      return await postOnce(path, JSON.stringify(body), signal);
+      const answer = await postOnce(path, JSON.stringify(body), signal, progress.requestId);
+      progress.bytes = Buffer.byteLength(answer.text);
+      return answer;
     } catch (error) {
-      throw signal.aborted ? peerProblem("peer_timeout", { cause: error }) : transportProblem(error);
+      if (signal.aborted) throw peerProblem("peer_timeout", { cause: error });
+      throw error instanceof Problem ? error : transportProblem(error);
     } finally {
       underWay -= 1;
       if (underWay === 0) whenIdle?.();
@@ -177,22 +187,41 @@ export function createPeerConnection({
   }
 
   return {
-    async call(verb, body, signal) {
-      const answer = await ask(verbPath(verb), body, signal);
-      if (answer.status !== 200) throw refusalProblem(answer, "quoted");
-      return read(schemas[verb], answer.text);
-    },
-    async renew(csrPem, signal) {
-      const answer = await ask(RENEWAL_PATH, { csr: csrPem }, signal);
-      const { remoteNow } = answer;
-      if (answer.status !== 200) return { kind: "refused", problem: refusalProblem(answer, "quoted"), remoteNow };
-      return { kind: "answered", response: read(renewalResponseSchema, answer.text), remoteNow };
-    },
+    call: async (verb, body, signal, check) =>
+      await recordExchange({ verb, request: body }, signal, record, async (progress) => {
+        const answer = await ask(verbPath(verb), body, signal, progress);
+        if (answer.status !== 200) throw refusalProblem(answer, "quoted");
+        const response = read(schemas[verb], answer.text);
+        check?.(response);
+        progress.rows = rowsOf(response);
+        return response;
+      }),
+    renew: async (csrPem, signal) =>
+      await recordExchange({ verb: "renew", request: undefined }, signal, record, async (progress) => {
+        const answer = await ask(RENEWAL_PATH, { csr: csrPem }, signal, progress);
+        const { remoteNow } = answer;
+        if (answer.status === 200) {
+          return { kind: "answered", response: read(renewalResponseSchema, answer.text), remoteNow };
+        }
+        const problem = refusalProblem(answer, "quoted");
+        progress.refused = problem;
+        return { kind: "refused", problem, remoteNow };
+      }),
     close() {
       closed ??= closeOnceIdle();
       return closed;
     },
   };
+}
+
+function rowsOf(response: VerbBodies[Verb]["response"]): number {
+  if ("rows" in response) return response.rows.length;
+  return "row" in response ? 1 : 0;
+}
+
+/** What is asked of a connection that was closed. */
+export function closedProblem(): Problem {
+  return peerProblem("peer_unreachable", { detail: "The connection to the peer was closed." });
 }
 
 function read<Response>(schema: z.ZodType<Response>, text: string): Response {

@@ -4,6 +4,8 @@ import {
   type ListResponse,
   peerSource,
   type Row,
+  type SearchRequest,
+  type SearchResponse,
   type Source,
 } from "@mosaicstack/federation-protocol";
 import type { PeerConnection } from "./peer-connection.ts";
@@ -25,19 +27,23 @@ export function createPeerSource(
   return {
     name,
     async list(request, signal) {
-      const response = await connection.call("list", request, signal);
-      assertAnswers(request, response);
+      const response = await connection.call("list", request, signal, (answer) => assertAnswers(request, answer));
       return { ...response, rows: response.rows.map(tag) };
     },
     async get(request, signal) {
-      const { row } = await connection.call("get", request, signal);
-      if (row.id !== request.id) throw incompatible("It answered with another row than the one asked for.");
+      const { row } = await connection.call("get", request, signal, (answer) => {
+        if (answer.row.id !== request.id) throw incompatible("It answered with another row than the one asked for.");
+      });
       return { row: tag(row) };
     },
+    async search(request, signal) {
+      const response = await connection.call("search", request, signal, (answer) => assertFinds(request, answer));
+      return { ...response, rows: response.rows.map((found) => ({ ...found, row: tag(found.row) })) };
+    },
     async capabilities(signal) {
-      const response = await connection.call("capabilities", {}, signal);
-      if (response.grant.id !== peer.grantId) throw incompatible("It answered for another grant.");
-      return response;
+      return await connection.call("capabilities", {}, signal, (answer) => {
+        if (answer.grant.id !== peer.grantId) throw incompatible("It answered for another grant.");
+      });
     },
   };
 }
@@ -45,7 +51,7 @@ export function createPeerSource(
 /** A source that is known not to answer, without asking it. */
 export function createClosedSource(name: string, problem: () => Problem): Source {
   const refuse = () => Promise.reject(problem());
-  return { name, list: refuse, get: refuse, capabilities: refuse };
+  return { name, list: refuse, get: refuse, search: refuse, capabilities: refuse };
 }
 
 /** Ids descending below the position asked from, so that a list ends and no row comes twice. */
@@ -56,6 +62,19 @@ function assertAnswers(request: ListRequest, { rows, more }: ListResponse): void
   for (const { id } of rows) {
     if (previous !== undefined && id >= previous) throw incompatible("Its rows are not in the list's order.");
     previous = id;
+  }
+}
+
+/** Only resources asked for, and no row twice: of a peer's ranking, the places are all that counts. */
+function assertFinds({ limit, resources }: SearchRequest, { rows }: SearchResponse): void {
+  if (rows.length > limit) throw incompatible("It answered with more rows than asked for.");
+  const seen = new Set<string>();
+  for (const { resource, row } of rows) {
+    if (resources?.includes(resource) === false)
+      throw incompatible("It answered with a resource that was not asked for.");
+    const key = `${resource} ${row.id}`;
+    if (seen.has(key)) throw incompatible("It answered with a row twice.");
+    seen.add(key);
   }
 }
 

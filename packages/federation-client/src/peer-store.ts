@@ -1,3 +1,4 @@
+import { certificateOf, serialOf } from "@mosaicstack/federation-protocol";
 import type { Clock } from "@mosaicstack/foundation";
 import { appendAudit, type Database, schema, type Store } from "@mosaicstack/storage";
 import { and, asc, eq, isNotNull, isNull, ne } from "drizzle-orm";
@@ -146,21 +147,23 @@ export function createPeerStore(store: Pick<Store, "db" | "transaction">, clock:
           throw error;
         }),
     activate: (row) =>
-      first(
-        db.update(table).set({ state: "active", updatedAt: clock.now() }).where(pending(row)).returning().execute(),
-      ),
+      store.transaction(async (tx) => {
+        const change = { state: "active" as const, updatedAt: clock.now() };
+        const [activated] = await tx.update(table).set(change).where(pending(row)).returning();
+        if (activated !== undefined) {
+          const entry = { ...audited(row.userId), ...confirmationOf(activated), peerId: row.id };
+          await appendAudit(tx, clock.now(), { ...entry, ...grantOf(activated) });
+        }
+        return activated;
+      }),
     recordRefusal: ({ id: peerId, userId }, code) =>
       appendAudit(db, clock.now(), { ...audited(userId), event: "enrollment", outcome: code, peerId }),
     removeByName: (userId, name) =>
       store.transaction(async (tx) => {
         const [removed] = await tx.delete(table).where(ofUser(userId, name)).returning();
         if (removed !== undefined) {
-          const { id: peerId, remoteGrantId } = removed;
-          const entry = { ...audited(userId), event: "peer.removed", outcome: "ok", peerId };
-          await appendAudit(tx, clock.now(), {
-            ...entry,
-            ...(remoteGrantId === null ? {} : { grantId: remoteGrantId }),
-          });
+          const entry = { ...audited(userId), event: "peer.removed", outcome: "ok", peerId: removed.id };
+          await appendAudit(tx, clock.now(), { ...entry, ...grantOf(removed) });
         }
         return removed;
       }),
@@ -195,7 +198,19 @@ function audited(userId: string) {
   return { side: "querying", subjectUserId: userId, actorUserId: userId } as const;
 }
 
+function grantOf({ remoteGrantId }: PeerRow): { readonly grantId?: string } {
+  return remoteGrantId === null ? {} : { grantId: remoteGrantId };
+}
+
+/** How the first use of a pair is written down: from then on the serving side refuses the one before it. */
+export function confirmationOf({ certificatePem, generation }: Pick<PeerRow, "certificatePem" | "generation">) {
+  const serial = certificatePem === null ? {} : { serial: serialOf(certificateOf(certificatePem)) };
+  return { event: "certificate.confirmed", outcome: "ok", ...serial, details: { generation } } as const;
+}
+
 function columnsOf(enrollment: VerifiedEnrollment) {
   const { certificatePem, chainPem, notAfter, endpoint, rootPem, remoteGrantId, generation, crlUrl } = enrollment;
-  return { certificatePem, chainPem, notAfter, endpoint, rootPem, remoteGrantId, generation, crlUrl };
+  // An invite is made where the peer is now: a former address of it is of no use any more.
+  const previousEndpoint = null;
+  return { certificatePem, chainPem, notAfter, endpoint, previousEndpoint, rootPem, remoteGrantId, generation, crlUrl };
 }

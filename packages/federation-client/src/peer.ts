@@ -1,5 +1,8 @@
+import type { SourceWarning } from "@mosaicstack/federation-protocol";
+import { endpointOf } from "./peer-connections.ts";
 import type { Health } from "./peer-health.ts";
 import type { PeerRow } from "./peer-store.ts";
+import { peerWarning } from "./peer-warning.ts";
 
 /** A gateway that one user of this gateway reads from. */
 export interface Peer extends Health {
@@ -7,9 +10,9 @@ export interface Peer extends Health {
   readonly name: string;
   /** `pending` until the peer has answered a first query over mutual TLS; `revoked` on proof alone. */
   readonly state: PeerRow["state"];
-  /** Since when its renewal fails; null: it does not. */
+  /** Since when its renewal fails, or it is not where it says it is; null: neither. */
   readonly degradedSince: Date | null;
-  /** Where it answers queries; null until enrolled. */
+  /** Where it is asked; null until enrolled. */
   readonly endpoint: string | null;
   readonly remoteGrantId: string | null;
   /** The end of the client certificate's life; null until enrolled. */
@@ -18,25 +21,28 @@ export interface Peer extends Health {
   readonly generation: number;
   /** When the certificate is renewed, or tried to be again; null: it is not. */
   readonly renewAt: Date | null;
-  /** Why the last renewal failed, or what ended the peer; null: nothing did. */
+  /** Why the last renewal failed, what ended the peer, or `peer_address_unusable`; null: none of it. */
   readonly renewError: string | null;
+  /** What its user should see to while it answers still; null: nothing. */
+  readonly warning: SourceWarning | null;
   readonly createdAt: Date;
 }
 
 export function peerOf(row: PeerRow, health: Health): Peer {
-  const { id, name, state, degradedAt, endpoint, remoteGrantId, notAfter, generation, renewAt, renewError } = row;
+  const { id, name, state, degradedAt, remoteGrantId, notAfter, generation, renewAt, renewError } = row;
   const { createdAt } = row;
   return {
     id,
     name,
     state,
     degradedSince: degradedAt,
-    endpoint,
+    endpoint: endpointOf(row),
     remoteGrantId,
     notAfter,
     generation,
     renewAt,
     renewError,
+    warning: peerWarning(row) ?? null,
     createdAt,
     ...health,
   };

@@ -4,14 +4,18 @@ import type { Sealer, Store } from "@mosaicstack/storage";
 import { type CheckedInvite, checkInvite } from "./check-invite.ts";
 import { createPeerJoining } from "./join-peer.ts";
 import { type Peer, type PeerAlert, peerOf } from "./peer.ts";
+import { isCancelled } from "./peer-exchange.ts";
+import type { QueryingAudit } from "./querying-audit.ts";
 import { createPeerConnections, type EnrolledPeer, enrolledPeerOf } from "./peer-connections.ts";
 import { createPeerHealth } from "./peer-health.ts";
 import { createClosedSource, createPeerSource } from "./peer-source.ts";
+import { peerWarning } from "./peer-warning.ts";
 import { createPeerStore, type PeerRow } from "./peer-store.ts";
 import { peerProblem } from "./problems.ts";
 import { createRenewalRun, type RenewalRun } from "./renew-due-peers.ts";
 import { createPeerRenewal } from "./renew-peer.ts";
 import type { Random } from "./renewal-schedule.ts";
+import { createSupersededRenewal } from "./renew-superseded.ts";
 import { createRenewalStore } from "./renewal-store.ts";
 import { createRevocationProof } from "./revocation-proof.ts";
 import { mayBeRefusal } from "./transport-problem.ts";
@@ -53,7 +57,8 @@ export interface Peers {
  * Opens no connection yet: the first query to a peer does.
  *
  * @param dependencies.random default `Math.random`
- * @param dependencies.alert hears of each change of a peer's state that no user made
+ * @param dependencies.alert hears of each change of a peer's state that no user made, and of an invite whose pin does not hold
+ * @param dependencies.audit where each request to a peer is recorded; absent: nowhere
  */
 export function createPeers(dependencies: {
   readonly store: Pick<Store, "db" | "transaction">;
@@ -61,17 +66,19 @@ export function createPeers(dependencies: {
   readonly clock: Clock;
   readonly random?: Random;
   readonly alert?: (alert: PeerAlert) => void;
+  readonly audit?: QueryingAudit;
 }): Peers {
   const { store, sealer, clock, random = Math.random, alert = () => undefined } = dependencies;
   const rows = createPeerStore(store, clock);
   const renewals = createRenewalStore(store, clock);
-  const connections = createPeerConnections(sealer);
+  const connections = createPeerConnections(sealer, { audit: dependencies.audit });
   const health = createPeerHealth(store, clock);
   const proof = createRevocationProof(renewals, clock);
   const cached = createUserPeers((userId) => rows.listOf(userId), clock);
-  const join = createPeerJoining({ rows, renewals, sealer, clock, random, connect });
+  const join = createPeerJoining({ rows, renewals, sealer, clock, random, connect, onRefused });
   const renewOne = createPeerRenewal({ rows: renewals, sealer, clock, random, connections, onChange, askCrl });
   const renewing = new Map<string, Promise<PeerRow>>();
+  const renewSuperseded = createSupersededRenewal({ rows: renewals, clock, renew });
   const run = createRenewalRun({ rows: renewals, clock, renew, onChange });
   /** What a query has set off, and does not wait for. */
   const afterwards = new Set<Promise<void>>();
@@ -82,6 +89,11 @@ export function createPeers(dependencies: {
     if (before.state === after.state) return;
     const { id: peerId, userId, name, renewError: code } = after;
     alert({ peerId, userId, name, from: before.state, to: after.state, code });
+  }
+
+  /** Whoever is between the two gateways, or whose invite was forged: nobody would look at a peer that is merely pending. */
+  function onRefused({ id: peerId, userId, name, state }: PeerRow, code: string): void {
+    if (code === "ca_pin_mismatch") alert({ peerId, userId, name, from: state, to: state, code });
   }
 
   async function revoke(row: PeerRow, reason: "grant_revoked" | "crl"): Promise<void> {
@@ -106,7 +118,7 @@ export function createPeers(dependencies: {
     try {
       const after = await renewed;
       health.succeeded(after);
-      onChange(row, after);
+      cached.forget(row.userId);
       return after;
     } catch (error) {
       if (error instanceof Problem && !mayBeRefusal(error)) health.failed(row, error.code);
@@ -138,7 +150,9 @@ export function createPeers(dependencies: {
     }
     health.failed(row, failure.code);
     if (failure.code === "grant_revoked") later(() => revoke(row, "grant_revoked"));
-    else if (mayBeRefusal(failure)) later(() => askCrl(row));
+    else if (failure.code === "certificate_superseded") {
+      later(async () => await renewSuperseded(row).finally(() => cached.forget(row.userId)));
+    } else if (mayBeRefusal(failure)) later(() => askCrl(row));
   }
 
   function connect(peer: PeerRow & EnrolledPeer): Source {
@@ -146,15 +160,14 @@ export function createPeers(dependencies: {
       { name: peer.name, grantId: peer.remoteGrantId },
       {
         // Looked up at each call: a connection long unused may have been closed.
-        async call(verb, body, signal) {
+        async call(verb, body, signal, check) {
           try {
-            const answer = await connections.to(peer).call(verb, body, signal);
+            const answer = await connections.to(peer).call(verb, body, signal, check);
             observe(peer, undefined);
             return answer;
           } catch (error) {
             // Given up because nobody waits for it any more: that tells nothing of the peer.
-            const isUnwanted = signal.aborted && !isTimeout(signal.reason);
-            if (error instanceof Problem && !isUnwanted) observe(peer, error);
+            if (error instanceof Problem && !isCancelled(signal)) observe(peer, error);
             throw error;
           }
         },
@@ -170,7 +183,8 @@ export function createPeers(dependencies: {
       const code = row.renewError === "clock_skew" ? "clock_skew" : "peer_expired";
       return createClosedSource(name, () => peerProblem(code));
     }
-    return connect(peer);
+    const warning = peerWarning(row);
+    return warning === undefined ? connect(peer) : { ...connect(peer), warning };
   }
 
   const shown = (row: PeerRow) => peerOf(row, health.of(row));
@@ -236,8 +250,4 @@ export function createPeers(dependencies: {
       await health.flush();
     },
   };
-}
-
-function isTimeout(reason: unknown): boolean {
-  return reason instanceof Problem || (reason instanceof DOMException && reason.name === "TimeoutError");
 }

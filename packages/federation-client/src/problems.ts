@@ -99,10 +99,21 @@ export const peerProblem = problemTable({
     title: "The peer's answer does not have the form this gateway understands.",
     remedy: "Check that the address is a Mosaic gateway's, and update the older of the two gateways.",
   },
+  peer_answer_too_large: {
+    status: 502,
+    title: "The peer's answer is larger than this gateway reads.",
+    remedy: "Ask for less: a smaller `limit`. If one row alone is so large, read it on the gateway it belongs to.",
+  },
   peer_unreachable: {
     status: 502,
     title: "The peer cannot be reached.",
     remedy: "Check the address and that the peer is running, then try again.",
+  },
+  peer_address_unusable: {
+    status: 502,
+    title: "The peer says that it has moved, and cannot be reached where it says it is.",
+    remedy:
+      "It is read at its previous address meanwhile, and the new one is tried again by itself. Ask the peer's administrator to check `federation.publicUrl`.",
   },
   peer_failing: {
     status: 502,

@@ -1,4 +1,5 @@
 import { type Clock, Problem } from "@mosaicstack/foundation";
+import { RENEWAL_GRACE_MS } from "@mosaicstack/federation-protocol";
 import type { PeerRow } from "./peer-store.ts";
 import { ENDED_UNHEARD, type RenewalStore } from "./renewal-store.ts";
 
@@ -41,8 +42,7 @@ export function createRenewalRun(dependencies: {
     const work = async () => {
       for (const row of left) {
         try {
-          const isOver = row.renewAt === null && row.state !== "expired" && row.previousCertificatePem === null;
-          if (isOver) await end(row);
+          if (isOver(row, clock.now())) await end(row);
           else await renew(row, row.state === "expired" || (row.renewAt !== null && isDue(row, clock.now())));
           renewed += 1;
         } catch (error) {
@@ -55,6 +55,12 @@ export function createRenewalRun(dependencies: {
     if (faults.length > 0) throw faults[0];
     return { renewed, failed };
   };
+}
+
+/** Whether it is here to be ended: it asks no more, there is nothing to confirm, and its certificate is past any renewal. */
+function isOver({ renewAt, state, previousCertificatePem, notAfter }: PeerRow, now: Date): boolean {
+  const isPast = notAfter !== null && notAfter.getTime() + RENEWAL_GRACE_MS <= now.getTime();
+  return renewAt === null && state !== "expired" && previousCertificatePem === null && isPast;
 }
 
 /** Whether there is more to do than to confirm the last renewal. */

@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { type Clock, Problem } from "@mosaicstack/foundation";
 import { createSigningRequest, renewalWindow, signingRequestFor } from "@mosaicstack/federation-protocol";
 import type { Sealer } from "@mosaicstack/storage";
+import type { PeerConnection } from "./peer-connection.ts";
 import { type EnrolledPeer, enrolledPeerOf, type PeerConnections } from "./peer-connections.ts";
 import { keyBinding, type KeySlot } from "./peer-key.ts";
 import type { PeerRow } from "./peer-store.ts";
@@ -22,6 +23,8 @@ const CONFIRMATION_TIMEOUT_MS = 10_000;
  * verified; the swap, one statement; the first use, after which the previous pair is forgotten. A key that was asked for is
  * asked for again until it is answered: another one would look like a stolen key.
  *
+ * A peer that says it has moved is asked at its previous address until it has answered at the new one.
+ *
  * @param dependencies.onChange after each change of a row
  * @param dependencies.askCrl whether the peer's CRL proves the certificate revoked; it has then been written down
  * @returns renews; only confirms the last renewal where that is still to be done, or `isDue` is false. What it rejects with has been written down.
@@ -31,7 +34,7 @@ export function createPeerRenewal(dependencies: {
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly random: Random;
-  readonly connections: Pick<PeerConnections, "to">;
+  readonly connections: Pick<PeerConnections, "to" | "apart">;
   readonly onChange: (before: PeerRow, after: PeerRow) => void;
   readonly askCrl: (row: PeerRow) => Promise<boolean>;
 }): (row: PeerRow, isDue: boolean) => Promise<PeerRow> {
@@ -86,19 +89,33 @@ export function createPeerRenewal(dependencies: {
 
   /** The first use of the pair. Where it is refused and the other one may not be, they change places. */
   async function confirm(row: PeerRow): Promise<PeerRow> {
-    if (row.previousCertificatePem === null) return row;
+    if (row.previousCertificatePem === null && row.previousEndpoint === null) return row;
     const peer = enrolled(row);
+    const isFound = await answersWhereItSays(row, peer);
+    if (isFound) return (await stored(row, rows.confirm(row, whenNext(row, peer)))) ?? (await current(row));
     try {
-      const { grant } = await connections
-        .to(peer)
-        .call("capabilities", {}, AbortSignal.timeout(CONFIRMATION_TIMEOUT_MS));
-      if (grant.id !== peer.remoteGrantId)
-        throw peerProblem("peer_incompatible", { detail: "It answered for another grant." });
+      await use(connections.to(peer), peer);
     } catch (error) {
       if (!(error instanceof Problem) || !refusesPair(error) || !(await exchange(row, error.code))) throw error;
       throw new Exchanged(error);
     }
-    return (await stored(row, rows.confirm(row, whenNext(row, peer)))) ?? (await current(row));
+    const at = row.previousEndpoint === null ? "confirm" : "confirmAtPrevious";
+    return (await stored(row, rows[at](row, whenNext(row, peer)))) ?? (await current(row));
+  }
+
+  /** Whether a peer that has moved answers there. Whatever keeps it from that, its previous address has the last word. */
+  async function answersWhereItSays(row: PeerRow, peer: EnrolledPeer): Promise<boolean> {
+    if (row.previousEndpoint === null || row.endpoint === null) return false;
+    const connection = connections.apart(peer, row.endpoint);
+    try {
+      await use(connection, peer);
+      return true;
+    } catch (error) {
+      if (error instanceof Problem) return false;
+      throw error;
+    } finally {
+      await connection.close();
+    }
   }
 
   /** The moment chosen at the swap; or another, where the attempts to confirm it stand in its place. */
@@ -181,6 +198,15 @@ export function createPeerRenewal(dependencies: {
       throw await judge(await current(at), failure, error instanceof Refused ? error.remoteNow : undefined);
     }
   };
+}
+
+/** @throws Problem where it does not answer for the peer's grant */
+async function use(connection: PeerConnection, peer: EnrolledPeer): Promise<void> {
+  await connection.call("capabilities", {}, AbortSignal.timeout(CONFIRMATION_TIMEOUT_MS), ({ grant }) => {
+    if (grant.id !== peer.remoteGrantId) {
+      throw peerProblem("peer_incompatible", { detail: "It answered for another grant." });
+    }
+  });
 }
 
 /** Whether a renewal is done but for its confirmation. After a fall-back it is to be asked for again. */

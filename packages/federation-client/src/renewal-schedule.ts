@@ -7,6 +7,8 @@ export type Random = () => number;
 export const MIN_RETRY_MS = 60_000;
 /** The most time between two attempts. */
 export const MAX_RETRY_MS = 32 * 60_000;
+/** How often a peer that has moved is looked for at its new address, where it was not found at first. */
+export const MOVE_RETRY_MS = 10 * 60_000;
 /** So many failures in a row are told of. */
 const NOTABLE_FAILURES = 3;
 const HOUR_MS = 3_600_000;

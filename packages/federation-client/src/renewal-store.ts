@@ -2,14 +2,25 @@ import type { Clock } from "@mosaicstack/foundation";
 import { RENEWAL_GRACE_MS } from "@mosaicstack/federation-protocol";
 import { appendAudit, type AuditEntry, type Database, schema, type Store } from "@mosaicstack/storage";
 import { and, asc, eq, gt, inArray, isNotNull, isNull, lte, ne, or, type SQL } from "drizzle-orm";
-import type { PeerRow } from "./peer-store.ts";
-import { MAX_RETRY_MS, MIN_RETRY_MS } from "./renewal-schedule.ts";
+import { endpointOf } from "./peer-connections.ts";
+import { confirmationOf, type PeerRow } from "./peer-store.ts";
+import { MAX_RETRY_MS, MIN_RETRY_MS, MOVE_RETRY_MS } from "./renewal-schedule.ts";
 import type { VerifiedRenewal } from "./verify-renewal.ts";
 
 const { federationPeers: table } = schema;
 
 /** What `renew_error` is where a certificate ended by our clock alone, without a word of the peer's. */
 export const ENDED_UNHEARD = "peer_expired";
+
+/** What `renew_error` is while a peer is read at its previous address, since it cannot be reached at its new one. */
+export const NOT_WHERE_IT_SAYS = "peer_address_unusable";
+
+const nothingBefore = {
+  sealedPreviousKey: null,
+  previousCertificatePem: null,
+  previousChainPem: [],
+  previousNotAfter: null,
+};
 
 /** A peer's keys, each sealed to its column. */
 type SealedKeys = Pick<PeerRow, "sealedKey" | "sealedNextKey" | "sealedPreviousKey">;
@@ -21,7 +32,7 @@ type SealedKeys = Pick<PeerRow, "sealedKey" | "sealedNextKey" | "sealedPreviousK
 export interface RenewalStore {
   find(row: Pick<PeerRow, "id" | "userId">): Promise<PeerRow | undefined>;
   /**
-   * Peers to renew, or whose renewal is to be confirmed, now; the longest due first. Also those whose certificate has ended, and
+   * Peers to renew, or whose renewal or new address is to be confirmed, now; the longest due first. Also those whose certificate has ended, and
    * that have stopped renewing: their `renewAt` is null.
    */
   due(limit: number): Promise<PeerRow[]>;
@@ -29,10 +40,12 @@ export interface RenewalStore {
   keepNextKey(row: PeerRow, sealedNextKey: string): Promise<PeerRow | undefined>;
   /** A key the peer will not certify: the next attempt makes another. */
   dropNextKey(row: PeerRow): Promise<void>;
-  /** The next pair becomes the one in use, the one in use the previous. */
+  /** The next pair becomes the one in use, the one in use the previous; the address in use too, where the peer names another. */
   swap(row: PeerRow, renewal: VerifiedRenewal, keys: SealedKeys, renewAt: Date): Promise<PeerRow | undefined>;
-  /** The pair in use worked: the previous is forgotten, and nothing is wrong with the peer. */
+  /** The pair in use worked, at the newest address: what was before is forgotten, and nothing is wrong with the peer. */
   confirm(row: PeerRow, renewAt: Date | null): Promise<PeerRow | undefined>;
+  /** The pair in use worked, but at the previous address alone, which stays in use; the previous pair is forgotten. */
+  confirmAtPrevious(row: PeerRow, renewAt: Date | null): Promise<PeerRow | undefined>;
   /** The pair in use and the previous change places. */
   exchange(
     row: PeerRow,
@@ -63,13 +76,19 @@ export function createRenewalStore(store: Pick<Store, "db" | "transaction">, clo
       certificatePem === null ? isNull(table.certificatePem) : eq(table.certificatePem, certificatePem),
     );
   };
+  /** What is new about a pair that worked; nothing where only an address was tried again. */
+  const firstUseOf = (row: PeerRow): Entry[] => (row.previousCertificatePem === null ? [] : [confirmationOf(row)]);
   const living = inArray(table.state, ["active", "degraded"]);
 
-  async function change(where: SQL | undefined, values: Partial<PeerRow>, audit?: Entry): Promise<PeerRow | undefined> {
+  async function change(
+    where: SQL | undefined,
+    values: Partial<PeerRow>,
+    ...audit: readonly Entry[]
+  ): Promise<PeerRow | undefined> {
     return await store.transaction(async (tx) => {
       const set = { ...values, updatedAt: clock.now() };
       const [changed] = await tx.update(table).set(set).where(where).returning();
-      if (changed !== undefined && audit !== undefined) await append(tx, changed, audit);
+      if (changed !== undefined) for (const entry of audit) await append(tx, changed, entry);
       return changed;
     });
   }
@@ -112,11 +131,12 @@ export function createRenewalStore(store: Pick<Store, "db" | "transaction">, clo
         gt(table.notAfter, before(RENEWAL_GRACE_MS)),
         or(isNull(table.renewAt), isDue),
       );
+      const isMoving = and(isNotNull(table.previousEndpoint), lte(table.updatedAt, before(MOVE_RETRY_MS)));
       const isOver = and(isNull(table.renewAt), lte(table.notAfter, before(RENEWAL_GRACE_MS)));
       return await db
         .select()
         .from(table)
-        .where(or(and(living, or(isDue, isUnconfirmed, isOver)), isBack))
+        .where(or(and(living, or(isDue, isUnconfirmed, isMoving, isOver)), isBack))
         .orderBy(asc(table.renewAt), asc(table.id))
         .limit(limit);
     },
@@ -131,6 +151,10 @@ export function createRenewalStore(store: Pick<Store, "db" | "transaction">, clo
     swap(row, renewal, keys, renewAt) {
       const { certificatePem, chainPem, notAfter, generation, endpoint, serial } = renewal;
       const isNewIssuer = chainPem[0] !== row.chainPem[0];
+      const inUse = endpointOf(row);
+      // Told once that the peer is not there, nobody is told that it is well before it is.
+      const isStillMissed =
+        row.renewError === NOT_WHERE_IT_SAYS && row.previousEndpoint !== null && endpoint === row.endpoint;
       const values = {
         ...keys,
         certificatePem,
@@ -138,11 +162,12 @@ export function createRenewalStore(store: Pick<Store, "db" | "transaction">, clo
         notAfter,
         generation,
         endpoint,
+        previousEndpoint: endpoint === inUse ? null : inUse,
         previousCertificatePem: row.certificatePem,
         previousChainPem: row.chainPem,
         previousNotAfter: row.notAfter,
         renewAt,
-        ...healthy(row),
+        ...(isStillMissed ? { renewAttempts: 0 } : healthy(row)),
         // Each CA counts its own lists.
         ...(isNewIssuer ? { crlNumber: null } : {}),
       };
@@ -156,14 +181,22 @@ export function createRenewalStore(store: Pick<Store, "db" | "transaction">, clo
     },
 
     confirm: (row, renewAt) =>
-      change(and(unchanged(row), ne(table.state, "revoked")), {
-        ...healthy(row),
-        renewAt,
-        sealedPreviousKey: null,
-        previousCertificatePem: null,
-        previousChainPem: [],
-        previousNotAfter: null,
-      }),
+      change(
+        and(unchanged(row), ne(table.state, "revoked")),
+        { ...healthy(row), renewAt, ...nothingBefore, previousEndpoint: null },
+        ...firstUseOf(row),
+      ),
+
+    confirmAtPrevious: (row, renewAt) =>
+      change(
+        and(unchanged(row), isNotNull(table.previousEndpoint), ne(table.state, "revoked")),
+        { ...healthy(row), ...troubled(row, true), renewError: NOT_WHERE_IT_SAYS, renewAt, ...nothingBefore },
+        ...firstUseOf(row),
+        // Once, and not at each try.
+        ...(row.renewError === NOT_WHERE_IT_SAYS
+          ? []
+          : [{ event: "peer.moved", outcome: NOT_WHERE_IT_SAYS, details: { endpoint: row.endpoint } }]),
+      ),
 
     exchange: (row, keys, { generation, code, renewAt, isDegraded }) =>
       change(

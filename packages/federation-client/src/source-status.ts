@@ -8,7 +8,7 @@ import type { SourceReport, SourceStatus } from "@mosaicstack/federation-protoco
 export function statusOf(problem: Problem): SourceStatus {
   if (problem.code === "peer_revoked" || problem.code === "grant_revoked") return "revoked";
   if (problem.code === "ca_pin_mismatch" || problem.code === "clock_skew") return "offline";
-  if (problem.code === "peer_incompatible") return "incompatible";
+  if (problem.code === "peer_incompatible" || problem.code === "peer_answer_too_large") return "incompatible";
   switch (problem.status) {
     case 401:
     case 403:
@@ -25,5 +25,6 @@ export function statusOf(problem: Problem): SourceStatus {
 
 /** A failure as an answer's `sources` carries it. */
 export function reportedError({ code, details }: Problem): NonNullable<SourceReport["error"]> {
-  return { code, detail: details.detail, remedy: details.remedy };
+  const { detail, remedy, retry_after: seconds } = details;
+  return { code, detail, remedy, ...(typeof seconds === "number" ? { retry_after: seconds } : {}) };
 }

@@ -33,7 +33,6 @@ const untrusted = new Set([
 ]);
 
 const incompatible: Readonly<Record<string, string>> = {
-  UND_ERR_RES_EXCEEDED_MAX_SIZE: "Its answer is larger than this gateway reads.",
   UND_ERR_HEADERS_OVERFLOW: "Its answer's headers are larger than this gateway reads.",
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "Its answer is not as long as it says.",
 };
@@ -69,6 +68,7 @@ export function transportProblem(cause: unknown): Problem {
       cause,
     });
   }
+  if (code === "UND_ERR_RES_EXCEEDED_MAX_SIZE") return peerProblem("peer_answer_too_large", { cause });
   const wrong = incompatible[code];
   if (wrong !== undefined) return peerProblem("peer_incompatible", { detail: wrong, cause });
   if (TLS_ALERT.test(code)) {

@@ -15,7 +15,7 @@ export interface VerifiedEnrollment extends VerifiedCertificate {
   readonly generation: number;
   /** When the peer wants to be asked for the next one. */
   readonly window: RenewalWindow;
-  /** Where the peer publishes its CRL; null: it did not say, or it is no http(s) address of a CRL. */
+  /** Where the peer publishes its CRL; null: it did not say, or it is no http(s) address of a CRL on its own hosts. */
   readonly crlUrl: string | null;
 }
 
@@ -27,33 +27,46 @@ export interface VerifiedEnrollment extends VerifiedCertificate {
  */
 export function verifyEnrollment(
   { response, remoteNow }: EnrollmentAnswer,
-  expected: { readonly caFingerprint: string; readonly spkiSha256: string; readonly now: Date },
+  expected: {
+    /** Where the invite was redeemed. */
+    readonly enrollUrl: string;
+    readonly caFingerprint: string;
+    readonly spkiSha256: string;
+    readonly now: Date;
+  },
 ): VerifiedEnrollment {
   const { spkiSha256, now } = expected;
   const rootPem = pinned(response.root, expected.caFingerprint);
   const { id: grantId, subject_user_id: subjectUserId } = response.grant;
   const identity = { grantId, subjectUserId };
+  const endpoint = originOf(response.endpoint);
   const issued = verifyIssued(response, { rootPem, spkiSha256, identity, now }, remoteNow);
   return {
     ...issued,
-    endpoint: originOf(response.endpoint),
+    endpoint,
     rootPem,
     remoteGrantId: grantId,
     generation: response.generation,
     window: { from: new Date(response.renew.from), until: new Date(response.renew.until) },
-    crlUrl: publicAddress(response.crl_url),
+    crlUrl: listAddress(response.crl_url, { enrollUrl: expected.enrollUrl, endpoint }),
   };
 }
 
 /**
- * An address that is only ever read from, and only where gateways publish a CRL: without a name, a password or a question in it, so
- * that a peer has this gateway's network asked nothing else. Without one a peer still works.
+ * An address that is only ever read from, and only where gateways publish a CRL: on the peer's own hosts, the one it was invited from or
+ * the one it answers at, without a name, a password or a question in it, so that a peer has this gateway's network asked nothing else.
+ * Without one a peer still works; null where it is none.
  */
-function publicAddress(text: string): string | null {
+function listAddress(
+  text: string,
+  { enrollUrl, endpoint }: { readonly enrollUrl: string; readonly endpoint: string },
+): string | null {
   if (!URL.canParse(text)) return null;
-  const { protocol, username, password, pathname, search, hash, href } = new URL(text);
+  const { protocol, username, password, origin, hostname, pathname, search, hash, href } = new URL(text);
   const isPlain = `${username}${password}${search}${hash}` === "" && pathname.endsWith(REVOCATION_LIST_PATH);
-  return (protocol === "https:" || protocol === "http:") && isPlain ? href : null;
+  // The endpoint's port is another: peers' certificates are asked for there, and a CRL is public.
+  const isItsOwn = origin === new URL(enrollUrl).origin || hostname === new URL(endpoint).hostname;
+  return (protocol === "https:" || protocol === "http:") && isPlain && isItsOwn ? href : null;
 }
 
 /** One certificate as PEM: a text that holds several would make trust anchors of them all. */

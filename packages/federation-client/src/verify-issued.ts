@@ -1,5 +1,4 @@
-import { X509Certificate } from "node:crypto";
-import { type CertificateIdentity, checkIssuedCertificate } from "@mosaicstack/federation-protocol";
+import { certificateOf, type CertificateIdentity, checkIssuedCertificate } from "@mosaicstack/federation-protocol";
 import type { Problem } from "@mosaicstack/foundation";
 import { clockSkewProblem, NOTABLE_SKEW_MS, notableSkew } from "./clock-skew.ts";
 import { peerProblem } from "./problems.ts";
@@ -53,11 +52,11 @@ export function verifyIssued(
     if (timeReasons.has(reading.reason) && skewMs !== 0) throw clockSkewProblem(skewMs);
     throw incompatible(`The certificate it issued cannot be used: ${reading.reason}.`);
   }
-  const certificate = new X509Certificate(returned.certificate);
+  const certificate = certificateOf(returned.certificate);
   return {
     // Written anew: whatever else stood in the texts is left behind.
     certificatePem: certificate.toString(),
-    chainPem: returned.chain.map((pem) => new X509Certificate(pem).toString()),
+    chainPem: returned.chain.map((pem) => certificateOf(pem).toString()),
     serial: reading.serial,
     notBefore: new Date(certificate.validFrom),
     notAfter: reading.notAfter,

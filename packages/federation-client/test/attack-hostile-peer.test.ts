@@ -1,4 +1,4 @@
-import { openTestStore } from "@mosaicstack/harness";
+import { createScriptedAuthority, openTestStore } from "@mosaicstack/harness";
 import type { Store } from "@mosaicstack/storage";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { codeOf, type Scene, startScene } from "./serving-side/scene.ts";
@@ -45,9 +45,35 @@ describe("a hostile peer", () => {
     "https://internal.example/admin/delete?id=1&x=/federation/crl",
     "https://internal.example/federation/crl?id=1",
     "https://ada:secret@internal.example/federation/crl",
+    "https://internal.example/federation/crl",
+    "http://169.254.169.254/federation/crl",
+    "https://localhost.internal.example/federation/crl",
   ])("cannot have anything but a CRL asked for in this network: %s", async (address) => {
     scene.gateway.alterAnswer = (answer) => ({ ...answer, crl_url: address });
     await add();
     expect((await scene.row()).crlUrl).toBeNull();
+  });
+
+  test("may publish its CRL where it was invited from, or on the host that it answers at", async () => {
+    for (const address of [scene.gateway.crlUrl, `http://${new URL(scene.gateway.endpoint).hostname}/federation/crl`]) {
+      scene.gateway.alterAnswer = (answer) => ({ ...answer, crl_url: address });
+      await add();
+      expect((await scene.row()).crlUrl).toBe(address);
+      await scene.peers.remove(scene.ada, "work");
+      scene.gateway.newGrant();
+    }
+  });
+
+  test("whose root is not the pinned one raises an alert: the peer is only pending, and nobody would look at it", async () => {
+    const other = await createScriptedAuthority();
+    scene.gateway.alterAnswer = (answer) => ({ ...answer, root: other.rootPem });
+    expect(await codeOf(add())).toBe("ca_pin_mismatch");
+    expect(scene.alerts).toMatchObject([
+      { userId: scene.ada, name: "work", from: "pending", to: "pending", code: "ca_pin_mismatch" },
+    ]);
+    scene.gateway.alterAnswer = (answer) => answer;
+    await scene.gateway.stop();
+    expect(await codeOf(scene.peers.add(scene.ada, scene.gateway.invite()))).toBe("peer_unreachable");
+    expect(scene.alerts).toHaveLength(1);
   });
 });

@@ -1,11 +1,10 @@
 import { newId, Problem, systemClock } from "@mosaicstack/foundation";
 import type { ListAnswer, Positions, Reader, Row } from "@mosaicstack/federation-protocol";
-import { openTestStore } from "@mosaicstack/harness";
+import { answerJson, openTestStore, type ScriptedPeer, startScriptedPeer } from "@mosaicstack/harness";
 import { createSealer, schema, type Store } from "@mosaicstack/storage";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createBlendedReader, createPeers, type Peers } from "../src/index.ts";
 import { createLocalRows, type LocalRows } from "./local-rows.ts";
-import { answerJson, startTestGateway, type TestGateway } from "./serving-side/test-gateway.ts";
 
 const sealer = createSealer({ secret: "a secret for the tests of blending, long enough" });
 const ada = newId();
@@ -13,8 +12,8 @@ const bob = newId();
 const deadlineMs = 400;
 
 let store: Store;
-let work: TestGateway;
-let club: TestGateway;
+let work: ScriptedPeer;
+let club: ScriptedPeer;
 let peers: Peers;
 let own: Map<string, Row[]>;
 let local: LocalRows;
@@ -28,7 +27,7 @@ const rowsNamed = (place: string, count: number, offset: number): Row[] =>
   }));
 
 beforeAll(async () => {
-  [store, work, club] = await Promise.all([openTestStore(), startTestGateway(), startTestGateway()]);
+  [store, work, club] = await Promise.all([openTestStore(), startScriptedPeer(), startScriptedPeer()]);
   await store.db.insert(schema.users).values([
     { id: ada, name: "Ada", email: "ada@example.org" },
     { id: bob, name: "Bob", email: "bob@example.org" },
@@ -258,6 +257,25 @@ describe("list over one peer", () => {
     const [report] = (await list(ada, "federated:work")).sources;
     expect(report).toMatchObject({ status, error: { code, detail: expect.any(String), remedy: expect.any(String) } });
     expect(await peers.get(ada, "work")).toMatchObject({ state: "active" });
+  });
+
+  test("that asks for fewer requests is reported with the seconds left, and is not asked", async () => {
+    await bothPeers();
+    work.onQuery = (_request, response) => response.writeHead(429, { "retry-after": "60" }).end();
+    await list(ada, "federated:work");
+    work.onQuery = undefined;
+    const answer = await list(ada, "all", { limit: 50 });
+    expect(answer).toMatchObject({ partial: true, retry: { local: null, "federated:club": null } });
+    expect(titlesOf(answer)).toHaveLength(40);
+    const [, , report] = answer.sources;
+    expect(report).toMatchObject({ source: "federated:work", status: "rate_limited", rows: 0 });
+    expect(report!.took_ms).toBeLessThan(20);
+    expect(report!.error).toMatchObject({
+      code: "peer_rate_limited",
+      detail: expect.stringMatching(/again in (?:59|60) s\.$/),
+    });
+    expect([59, 60]).toContain(report!.error?.retry_after);
+    expect(work.queries).toEqual([]);
   });
 
   test("that says over its pinned connection that the grant is revoked is revoked from then on, and not asked again", async () => {

@@ -6,23 +6,29 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { Problem } from "@mosaicstack/foundation";
 import { createSigningRequest, fingerprintOf, type Invite, newToken } from "@mosaicstack/federation-protocol";
+import {
+  answerJson,
+  createScriptedAuthority,
+  listen,
+  type Listening,
+  type ScriptedPeer,
+  startScriptedPeer,
+} from "@mosaicstack/harness";
 import { afterEach, expect, test } from "vitest";
 import { redeemInvite } from "../src/enrollment.ts";
-import { createTestAuthority } from "./serving-side/test-authority.ts";
-import { answerJson, type Listening, listen, startTestGateway, type TestGateway } from "./serving-side/test-gateway.ts";
 
 const running: { stop(): Promise<void> }[] = [];
 afterEach(async () => {
   await Promise.all(running.splice(0).map((one) => one.stop()));
 });
 
-async function started(options?: Parameters<typeof startTestGateway>[0]): Promise<TestGateway> {
-  const gateway = await startTestGateway(options);
+async function started(options?: Parameters<typeof startScriptedPeer>[0]): Promise<ScriptedPeer> {
+  const gateway = await startScriptedPeer(options);
   running.push(gateway);
   return gateway;
 }
 
-function inviteOf(gateway: TestGateway, pinned = gateway.authority.rootPem): Invite {
+function inviteOf(gateway: ScriptedPeer, pinned = gateway.authority.rootPem): Invite {
   const token = newToken();
   gateway.tokens.set(token, { claimedBy: undefined, consumed: false });
   return { enrollUrl: gateway.enrollUrl, token, caFingerprint: fingerprintOf(pinned) };
@@ -33,7 +39,7 @@ async function redeem(invite: Invite, timeoutMs = 5000) {
   return await redeemInvite(invite, csrPem, timeoutMs);
 }
 
-async function expectRefused(gateway: TestGateway, invite: Invite, code: string, timeoutMs?: number): Promise<void> {
+async function expectRefused(gateway: ScriptedPeer, invite: Invite, code: string, timeoutMs?: number): Promise<void> {
   await expect(redeem(invite, timeoutMs)).rejects.toMatchObject({ name: "Problem", code });
   expect(gateway.enrollments).toEqual([]);
 }
@@ -47,13 +53,13 @@ test("a chain that ends in the pinned root is trusted, and the answer brings the
 
 test("a server of another CA is refused before the token is sent", async () => {
   const gateway = await started();
-  const other = await createTestAuthority();
+  const other = await createScriptedAuthority();
   await expectRefused(gateway, inviteOf(gateway, other.rootPem), "ca_pin_mismatch");
 });
 
 test("a server that presents the pinned root, but whose certificate is not of it, is refused before the token is sent", async () => {
-  const pinned = await createTestAuthority();
-  const impostor = await createTestAuthority();
+  const pinned = await createScriptedAuthority();
+  const impostor = await createScriptedAuthority();
   const own = await impostor.server();
   const gateway = await started({
     authority: pinned,
@@ -63,8 +69,8 @@ test("a server that presents the pinned root, but whose certificate is not of it
 });
 
 test("a root of the pinned one's name, but another key, is refused before the token is sent", async () => {
-  const pinned = await createTestAuthority("Same name");
-  const impostor = await createTestAuthority("Same name");
+  const pinned = await createScriptedAuthority("Same name");
+  const impostor = await createScriptedAuthority("Same name");
   const own = await impostor.server();
   const gateway = await started({
     authority: pinned,
@@ -74,28 +80,28 @@ test("a root of the pinned one's name, but another key, is refused before the to
 });
 
 test("a certificate of the pinned root for another host is refused before the token is sent", async () => {
-  const authority = await createTestAuthority();
+  const authority = await createScriptedAuthority();
   const own = await authority.server({ host: "elsewhere.example.org" });
   const gateway = await started({ authority, enrollmentServer: { key: own.key, cert: own.cert + authority.rootPem } });
   await expectRefused(gateway, inviteOf(gateway), "ca_pin_mismatch");
 });
 
 test("another peer's client certificate, of the pinned root, is no server's", async () => {
-  const authority = await createTestAuthority();
+  const authority = await createScriptedAuthority();
   const own = await authority.server({ usages: ["1.3.6.1.5.5.7.3.2"] });
   const gateway = await started({ authority, enrollmentServer: { key: own.key, cert: own.cert + authority.rootPem } });
   await expectRefused(gateway, inviteOf(gateway), "ca_pin_mismatch");
 });
 
 test("an expired server certificate is refused before the token is sent, and the clocks are asked after", async () => {
-  const authority = await createTestAuthority();
+  const authority = await createScriptedAuthority();
   const own = await authority.server({ notAfter: new Date(Date.now() - 60_000) });
   const gateway = await started({ authority, enrollmentServer: { key: own.key, cert: own.cert + authority.rootPem } });
   await expectRefused(gateway, inviteOf(gateway), "clock_skew");
 });
 
 test("a publicly trusted server is trusted without the pinned root, and another host's certificate is not", async () => {
-  const publicCa = await createTestAuthority("Public CA");
+  const publicCa = await createScriptedAuthority("Public CA");
   const directory = await mkdtemp(join(tmpdir(), "mosaic-public-root-"));
   const rootFile = join(directory, "root.pem");
   await writeFile(rootFile, publicCa.rootPem);
@@ -130,7 +136,7 @@ test("an answer above 64 kB is cut off", async () => {
     response.on("drain", pour);
     pour();
   };
-  await expectRefused(gateway, inviteOf(gateway), "peer_incompatible");
+  await expectRefused(gateway, inviteOf(gateway), "peer_answer_too_large");
   expect(sent).toBeLessThan(32 * 1024 * 1024);
 });
 

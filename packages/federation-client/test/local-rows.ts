@@ -1,5 +1,11 @@
 import { Problem } from "@mosaicstack/foundation";
-import type { ListAnswer, Reader, Row, Source } from "@mosaicstack/federation-protocol";
+import {
+  type ListAnswer,
+  type Reader,
+  type Row,
+  searchResponseSchema,
+  type Source,
+} from "@mosaicstack/federation-protocol";
 
 /** A gateway's own rows, by user, in memory: the port the gateway's reader of its database implements too. */
 export interface LocalRows {
@@ -57,6 +63,14 @@ export function createLocalRows(rowsOf: (userId: string) => readonly Row[]): Loc
         const rowJson = row === undefined ? undefined : JSON.stringify(row);
         return { rowJson, partial: false, sources: report(row === undefined ? 0 : 1, false) };
       },
+      async search(userId, { source, query, limit }) {
+        local.reads.push(`search ${source}`);
+        await begin("tasks");
+        const found = ordered(userId).filter((row) => JSON.stringify(row).includes(query));
+        const page = found.slice(0, limit).map((row) => ({ resource: "tasks", row, snippet: query }));
+        const more = found.length > limit;
+        return { rowsJson: JSON.stringify(page), more, partial: false, sources: report(page.length, more) };
+      },
       capabilities(_userId, source) {
         local.reads.push(`capabilities ${source}`);
         return Promise.resolve({
@@ -72,6 +86,10 @@ export function createLocalRows(rowsOf: (userId: string) => readonly Row[]): Loc
         const positions = before === undefined ? undefined : { local: before };
         const answer = await local.reader.list(userId, { source: "local", resource, limit, filters: {}, positions });
         return { rows: JSON.parse(answer.rowsJson) as Row[], more: answer.next !== undefined, limit };
+      },
+      async search({ query, limit, resources, team }) {
+        const answer = await local.reader.search(userId, { source: "local", query, limit, resources, team });
+        return searchResponseSchema.parse({ rows: JSON.parse(answer.rowsJson), more: answer.more, limit });
       },
       get: () => Promise.reject(new Error("own rows are read through the reader")),
       capabilities: () => Promise.resolve({ resources: [] }),

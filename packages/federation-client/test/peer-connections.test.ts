@@ -1,16 +1,16 @@
 import { newId } from "@mosaicstack/foundation";
 import { createSigningRequest } from "@mosaicstack/federation-protocol";
+import { type ScriptedPeer, startScriptedPeer } from "@mosaicstack/harness";
 import { createSealer } from "@mosaicstack/storage";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createPeerConnections, type EnrolledPeer } from "../src/peer-connections.ts";
 import { keyBinding } from "../src/peer-key.ts";
-import { startTestGateway, type TestGateway } from "./serving-side/test-gateway.ts";
 
 const sealer = createSealer({ secret: "a secret for the tests of connections, long enough" });
-let gateway: TestGateway;
+let gateway: ScriptedPeer;
 
 beforeEach(async () => {
-  gateway = await startTestGateway();
+  gateway = await startScriptedPeer();
 });
 afterEach(() => gateway.stop());
 
@@ -59,7 +59,7 @@ test("a renewed certificate is used from the next query on; the old one's query 
 });
 
 test("the connection longest unused makes room for a new one, and its peer can still be asked", async () => {
-  const connections = createPeerConnections(sealer, 2);
+  const connections = createPeerConnections(sealer, { maxConnections: 2 });
   const [one, two, three] = await Promise.all([enrolledPeer(), enrolledPeer(), enrolledPeer()]);
   const [first, second] = [connections.to(one), connections.to(two)];
   connections.to(one);

@@ -12,7 +12,11 @@ const answering = (rows: Row[], more = false) =>
   createPeerSource(
     { name: "work", grantId },
     {
-      call: (verb) => Promise.resolve((verb === "list" ? { rows, more, limit: 10 } : { row: rows[0] }) as never),
+      async call(verb, _body, _signal, check) {
+        const answer = (verb === "list" ? { rows, more, limit: 10 } : { row: rows[0] }) as never;
+        check?.(answer);
+        return answer;
+      },
     },
   );
 

@@ -1,10 +1,8 @@
 import { fingerprintOf } from "@mosaicstack/federation-protocol";
-import { openTestStore } from "@mosaicstack/harness";
+import { answerJson, createScriptedAuthority, openTestStore, startScriptedPeer } from "@mosaicstack/harness";
 import type { Store } from "@mosaicstack/storage";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { codeOf, DAY_MS, HOUR_MS, MINUTE_MS, type Scene, startScene } from "./serving-side/scene.ts";
-import { createTestAuthority } from "./serving-side/test-authority.ts";
-import { answerJson, startTestGateway } from "./serving-side/test-gateway.ts";
 
 let store: Store;
 let scene: Scene;
@@ -60,7 +58,7 @@ describe("a new invite for the grant of a peer there is", () => {
 
   test("of another gateway that names the same grant makes a peer of its own: the pin tells them apart", async () => {
     await add("work");
-    const impostor = await startTestGateway();
+    const impostor = await startScriptedPeer();
     impostor.grantId = scene.gateway.grantId;
     await scene.peers.add(scene.ada, impostor.invite(), "impostor");
     expect((await scene.peers.list(scene.ada)).map(({ name, generation }) => [name, generation])).toEqual([
@@ -86,7 +84,7 @@ describe("checking an invite", () => {
   });
 
   test("with another pin is ca_pin_mismatch", async () => {
-    const { rootPem } = await createTestAuthority();
+    const { rootPem } = await createScriptedAuthority();
     const invite = scene.gateway.invite().replace(/ca=.*/, `ca=${fingerprintOf(rootPem)}`);
     expect(await codeOf(scene.peers.check(invite))).toBe("ca_pin_mismatch");
   });
@@ -105,7 +103,7 @@ describe("checking an invite", () => {
   });
 
   test("over plain HTTP on this machine says that nothing vouches for it but that", async () => {
-    const plain = await startTestGateway({ enrollmentServer: "plain" });
+    const plain = await startScriptedPeer({ enrollmentServer: "plain" });
     expect(await scene.peers.check(plain.invite())).toMatchObject({ trustedBy: "loopback" });
     await plain.stop();
   });

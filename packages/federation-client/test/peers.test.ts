@@ -1,13 +1,18 @@
 import { inspect } from "node:util";
 import { type Clock, newId, Problem, systemClock } from "@mosaicstack/foundation";
 import { createSigningRequest, fingerprintOf, formatInvite, newToken } from "@mosaicstack/federation-protocol";
-import { openTestStore } from "@mosaicstack/harness";
+import {
+  answerJson,
+  createScriptedAuthority,
+  openTestStore,
+  readBody,
+  type ScriptedPeer,
+  startScriptedPeer,
+} from "@mosaicstack/harness";
 import { createSealer, schema, type Store } from "@mosaicstack/storage";
 import { eq } from "drizzle-orm";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createPeers, type Peers } from "../src/index.ts";
-import { createTestAuthority } from "./serving-side/test-authority.ts";
-import { answerJson, readBody, startTestGateway, type TestGateway } from "./serving-side/test-gateway.ts";
 
 const { federationPeers, users } = schema;
 const sealer = createSealer({ secret: "a secret for the tests of peers, long enough" });
@@ -15,7 +20,7 @@ const ada = newId();
 const bob = newId();
 
 let store: Store;
-let gateway: TestGateway;
+let gateway: ScriptedPeer;
 let peers: Peers;
 
 beforeAll(async () => {
@@ -28,7 +33,7 @@ beforeAll(async () => {
 afterAll(() => store.close());
 
 beforeEach(async () => {
-  gateway = await startTestGateway();
+  gateway = await startScriptedPeer();
   peers = createPeers({ store, sealer, clock: systemClock });
 });
 afterEach(async () => {
@@ -62,6 +67,20 @@ describe("adding a peer", () => {
     expect([...gateway.tokens.values()]).toMatchObject([{ claimedBy: expect.any(String), consumed: true }]);
     expect(await peers.list(ada)).toEqual([peer]);
     expect(await peers.get(ada, "localhost")).toEqual(peer);
+  });
+
+  test("writes down that the certificate was confirmed by its first use, once", async () => {
+    const invite = gateway.invite();
+    const { id } = await peers.add(ada, invite);
+    await peers.add(ada, invite);
+    const { federationAuditLog: log } = schema;
+    const { serial } = gateway.grant().certificates[0]!;
+    const grantId = gateway.grantId;
+    const entries = await store.db.select().from(log).where(eq(log.peerId, id)).orderBy(log.at, log.id);
+    expect(entries).toMatchObject([
+      { event: "enrollment", outcome: "ok", serial, grantId },
+      { event: "certificate.confirmed", outcome: "ok", serial, grantId, subjectUserId: ada, actorUserId: ada },
+    ]);
   });
 
   test("stores the key sealed to its row, and nothing of the token", async () => {
@@ -126,7 +145,7 @@ describe("adding a peer", () => {
   });
 
   test("over plain HTTP, to this machine only", async () => {
-    const plain = await startTestGateway({ enrollmentServer: "plain" });
+    const plain = await startScriptedPeer({ enrollmentServer: "plain" });
     try {
       expect(await peers.add(ada, plain.invite())).toMatchObject({ state: "active" });
     } finally {
@@ -218,7 +237,7 @@ describe("leaks between users of this gateway", () => {
   });
 
   test("a name that two users have leads each to their own peer", async () => {
-    const other = await startTestGateway();
+    const other = await startScriptedPeer();
     try {
       await peers.add(ada, gateway.invite(), "work");
       await peers.add(bob, other.invite(), "work");
@@ -261,7 +280,7 @@ describe("an enrollment is refused", () => {
   });
 
   test("when the root it answers with is not the pinned one", async () => {
-    const other = await createTestAuthority();
+    const other = await createScriptedAuthority();
     gateway.alterAnswer = (answer) => ({ ...answer, root: other.rootPem });
     await expectRefused(gateway.invite(), "ca_pin_mismatch");
   });
@@ -275,7 +294,7 @@ describe("an enrollment is refused", () => {
   });
 
   test("when the certificate is of another CA", async () => {
-    const other = await createTestAuthority();
+    const other = await createScriptedAuthority();
     const certificate = await refusedCertificate(other);
     gateway.alterAnswer = (answer) => ({ ...answer, certificate });
     await expectRefused(gateway.invite(), "peer_incompatible", /not signed by the pinned root/);
@@ -353,6 +372,8 @@ describe("an enrollment is refused", () => {
         subject: { id: newId(), name: "Eve" },
         resources: [],
         max_rows_per_query: 1,
+        requests_per_minute: 1200,
+        concurrent_requests: 16,
         include_personal: true,
         include_teams: "all",
       });
@@ -362,7 +383,7 @@ describe("an enrollment is refused", () => {
   });
 
   test("when a root that is not pinned stands behind the pinned one, only the pinned one is kept", async () => {
-    const other = await createTestAuthority();
+    const other = await createScriptedAuthority();
     gateway.alterAnswer = (answer) => ({ ...answer, root: answer.root + other.rootPem });
     await peers.add(ada, gateway.invite());
     const [row] = await rows();
@@ -445,7 +466,7 @@ describe("a peer in another state", () => {
 });
 
 test("no refusal repeats the token, not even in what is for the log", async () => {
-  const other = await createTestAuthority();
+  const other = await createScriptedAuthority();
   const weather: (() => void)[] = [
     () => (gateway.onEnrollment = (_request, response) => response.destroy()),
     () => (gateway.onEnrollment = (request, response) => void echo(request, response, 200)),

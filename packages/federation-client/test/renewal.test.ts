@@ -1,10 +1,8 @@
 import { newId } from "@mosaicstack/foundation";
-import { openTestStore } from "@mosaicstack/harness";
+import { answerJson, createScriptedAuthority, openTestStore } from "@mosaicstack/harness";
 import type { Store } from "@mosaicstack/storage";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { createTestAuthority } from "./serving-side/test-authority.ts";
 import { codeOf, DAY_MS, HOUR_MS, MINUTE_MS, type Scene, startScene } from "./serving-side/scene.ts";
-import { answerJson } from "./serving-side/test-gateway.ts";
 
 let store: Store;
 let scene: Scene;
@@ -34,13 +32,14 @@ describe("an enrollment", () => {
     expect(Math.abs(row.renewAt!.getTime() - (start + life / 2 + life / 12))).toBeLessThan(1000);
     expect(await scene.audits()).toMatchObject([
       { side: "querying", event: "enrollment", outcome: "ok", serial: issued!.serial, peerId: row.id },
+      { side: "querying", event: "certificate.confirmed", outcome: "ok", serial: issued!.serial },
     ]);
   });
 
   test("under an intermediate stores its chain, presents it, and renews under it", async () => {
     await scene.stop();
     scene = await startScene(store, {
-      authority: await createTestAuthority("With one between", { intermediate: true }),
+      authority: await createScriptedAuthority("With one between", { intermediate: true }),
     });
     await add();
     expect((await scene.row()).chainPem).toHaveLength(1);
@@ -73,7 +72,9 @@ describe("a renewal", () => {
     await scene.ask();
     expect(scene.gateway.queries.at(-1)!.serial).toBe(second!.serial);
     expect(await scene.peers.renewDuePeers()).toEqual({ renewed: 0, failed: 0 });
-    expect((await scene.audits()).at(-1)).toMatchObject({ event: "renewal", outcome: "ok", serial: second!.serial });
+    const audits = (await scene.audits()).map(({ event, outcome, serial }) => [event, outcome, serial]);
+    expect(audits).toContainEqual(["renewal", "ok", second!.serial]);
+    expect(audits).toContainEqual(["certificate.confirmed", "ok", second!.serial]);
   });
 
   test("stores its sealed key before it asks, and each key opens in its own column only", async () => {
@@ -160,7 +161,7 @@ describe("an answer to a renewal is refused, and the pair in use stays", () => {
 
   test("when the certificate is of another CA", async () => {
     await add();
-    const other = await createTestAuthority();
+    const other = await createScriptedAuthority();
     scene.gateway.alterRenewal = (answer) => ({ ...answer, chain: [other.rootPem] });
     await expectRefused(/not signed/);
   });
@@ -310,7 +311,12 @@ describe("a renewal that fails", () => {
     scene.advance(5 * DAY_MS);
     scene.gateway.grant().status = "suspended";
     await scene.peers.renewDuePeers();
-    expect(await peer()).toMatchObject({ state: "degraded", renewAt: null, renewError: "grant_suspended" });
+    expect(await peer()).toMatchObject({
+      state: "degraded",
+      renewAt: null,
+      renewError: "grant_suspended",
+      warning: { code: "peer_degraded", remedy: "Ask its administrator to resume the grant." },
+    });
     scene.advance(DAY_MS);
     expect(await scene.peers.renewDuePeers()).toEqual({ renewed: 0, failed: 0 });
     expect(scene.gateway.renewals).toHaveLength(1);

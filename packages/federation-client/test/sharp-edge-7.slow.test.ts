@@ -1,12 +1,10 @@
 import { createServer } from "node:http";
 import { eq } from "drizzle-orm";
-import { openTestStore } from "@mosaicstack/harness";
+import { createScriptedAuthority, listen, openTestStore } from "@mosaicstack/harness";
 import type { Store } from "@mosaicstack/storage";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { schema } from "@mosaicstack/storage";
 import { codeOf, HOUR_MS, MINUTE_MS, type Scene, startScene } from "./serving-side/scene.ts";
-import { createTestAuthority } from "./serving-side/test-authority.ts";
-import { listen } from "./serving-side/test-gateway.ts";
 
 let store: Store;
 let scene: Scene;
@@ -50,7 +48,7 @@ describe("sharp edge 7: proof of a revocation", () => {
   test("under an intermediate, whose CRL it is", async () => {
     await scene.stop();
     scene = await startScene(store, {
-      authority: await createTestAuthority("With one between", { intermediate: true }),
+      authority: await createScriptedAuthority("With one between", { intermediate: true }),
     });
     await cutOff();
     expect(await codeOf(scene.peers.renew(scene.ada, "work"))).toBe("peer_revoked");
@@ -102,14 +100,14 @@ describe("sharp edge 7: unreachable and never revoked, with the reason, where th
 
   test("is of another signer", async () => {
     await cutOff();
-    const other = await createTestAuthority();
+    const other = await createScriptedAuthority();
     scene.gateway.authority.revocationList = (wishes) => other.revocationList(wishes);
     await expectUnproven("crl_wrong_signer");
   });
 
   test("is of another signer under the same name", async () => {
     await cutOff();
-    const other = await createTestAuthority("Test CA");
+    const other = await createScriptedAuthority("Test CA");
     scene.gateway.authority.revocationList = (wishes) => other.revocationList(wishes);
     await expectUnproven("crl_wrong_signer");
   });

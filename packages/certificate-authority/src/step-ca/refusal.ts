@@ -2,13 +2,14 @@ import type { Problem } from "@mosaicstack/foundation";
 import type { StepCaConnection } from "./step-ca-connection.ts";
 
 /** What was asked of step-ca. */
-export type StepCaOperation = "sign" | "revoke" | "crl" | "intermediates" | "health";
+export type StepCaOperation = "sign" | "revoke" | "crl" | "intermediates" | "provisioners" | "health";
 
 const ASKED: Readonly<Record<StepCaOperation, string>> = {
   sign: "to sign a certificate",
   revoke: "to revoke a certificate",
   crl: "for its CRL",
   intermediates: "for its intermediates",
+  provisioners: "for its provisioners",
   health: "for its health",
 };
 const LOG = "step-ca tells the cause to nobody but its own log: look there.";

@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import type { Clock } from "@mosaicstack/foundation";
 import {
+  certificateOf,
   federationProblem,
   followChain,
   MAX_REVOCATION_LIST_BYTES,
@@ -132,7 +133,7 @@ export async function openStepCaAuthority(options: StepCaOptions): Promise<Certi
     const { crt, certChain } = read(signedSchema, answer);
     try {
       const [certificatePem = "", ...chainPem] = [crt, ...certChain.slice(1)].map((text) =>
-        new X509Certificate(text).toString(),
+        certificateOf(text).toString(),
       );
       return { certificatePem, chainPem };
     } catch {

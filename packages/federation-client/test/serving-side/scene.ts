@@ -1,8 +1,8 @@
 import { newId, Problem } from "@mosaicstack/foundation";
+import { type ScriptedPeer, startScriptedPeer } from "@mosaicstack/harness";
 import { createSealer, schema, type Store } from "@mosaicstack/storage";
 import { eq } from "drizzle-orm";
 import { createPeers, type PeerAlert, type Peers } from "../../src/index.ts";
-import { startTestGateway, type TestGateway } from "./test-gateway.ts";
 
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;
@@ -13,7 +13,7 @@ const { federationAuditLog, federationPeers, users } = schema;
 /** A user's gateway and the one it reads from, over real TLS, each with a clock that a test moves. */
 export interface Scene {
   readonly store: Store;
-  readonly gateway: TestGateway;
+  readonly gateway: ScriptedPeer;
   readonly ada: string;
   readonly alerts: PeerAlert[];
   peers: Peers;
@@ -34,8 +34,8 @@ export interface Scene {
 }
 
 /** @param store shared by a file's tests, each of which has a user of its own */
-export async function startScene(store: Store, options: Parameters<typeof startTestGateway>[0] = {}): Promise<Scene> {
-  const gateway = await startTestGateway(options);
+export async function startScene(store: Store, options: Parameters<typeof startScriptedPeer>[0] = {}): Promise<Scene> {
+  const gateway = await startScriptedPeer(options);
   const ada = newId();
   await store.db.insert(users).values({ id: ada, name: "Ada", email: `${ada}@example.org` });
   const sealer = createSealer({ secret: "a secret for the tests of renewal, long enough" });
