@@ -37,7 +37,7 @@ async function startReplica(store: Store) {
   const coordination = createInProcessCoordination({ onFault: () => undefined });
   return {
     certificates,
-    enrollment: createEnrollment({ store, clock, certificates, endpoint, crlUrl }),
+    enrollment: createEnrollment({ store, clock, certificates, endpoint, crlUrl, limits: coordination.limits }),
     renewal: createRenewal({ store, clock, certificates, endpoint, leastIntervalMs: 0 }),
     grants: createGrants({
       store,

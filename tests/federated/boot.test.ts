@@ -33,6 +33,7 @@ describe("tier federated on PostgreSQL and Valkey", () => {
       services: [
         { service: "database", status: "ok" },
         { service: "coordination", status: "ok" },
+        { service: "audit", status: "ok", queued: 0, dropped: 0 },
       ],
     });
   });

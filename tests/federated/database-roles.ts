@@ -41,11 +41,11 @@ export async function rolesDatabase(): Promise<RolesDatabase> {
       PGPORT: String(port),
       PGUSER: user,
       PGPASSWORD: password,
-      MOSAIC_DATABASE: name,
-      MOSAIC_OWNER_ROLE: owner.user,
-      MOSAIC_ROLE: runtime.user,
-      MOSAIC_OWNER_PASSWORD: owner.password,
-      MOSAIC_PASSWORD: runtime.password,
+      CREATE_ROLES_DATABASE: name,
+      CREATE_ROLES_OWNER_ROLE: owner.user,
+      CREATE_ROLES_RUNTIME_ROLE: runtime.user,
+      CREATE_ROLES_OWNER_PASSWORD: owner.password,
+      CREATE_ROLES_RUNTIME_PASSWORD: runtime.password,
       ...environment,
     });
   const options = { ...database.address, ...runtime, migrateAs: owner };

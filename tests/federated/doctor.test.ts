@@ -244,6 +244,17 @@ const red: readonly Seeded[] = [
     status: 7,
   },
   {
+    what: "a table without the policy that bounds what peers read of it",
+    breakIt: async () => {
+      await sql("alter table notes disable row level security");
+      return { mend: () => sql("alter table notes enable row level security") };
+    },
+    name: "second wall",
+    code: "peer_reader_unavailable",
+    status: 7,
+    detail: /no policy bounds what peers read of notes/u,
+  },
+  {
     what: "a table the gateway's role may not read",
     breakIt: async () => {
       const { user } = stack.roles.runtime;
@@ -498,6 +509,7 @@ describe("a healthy federated gateway", () => {
         "secrets",
         "database role",
         "migrating role",
+        "second wall",
         "migrations",
         "database clock",
         "seal key",

@@ -1,7 +1,9 @@
+import { execFile } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { promisify } from "node:util";
 import pg from "pg";
 import { afterEach, describe, expect, test } from "vitest";
 import { startPrivatePostgresql, startPrivateValkey } from "../../scripts/services/private-instances.ts";
@@ -42,12 +44,20 @@ async function newReader(): Promise<{ readonly directory: string; readonly path:
   await writeFile(mosaic, `#!/bin/sh\nexec '${process.execPath}' '${join(ROOT, "apps/cli/bin/mosaic.js")}' "$@"\n`);
   // In a checkout, npx finds the workspace's own command.
   const npx = join(programs, "npx");
-  await writeFile(npx, `#!/bin/sh\n[ "$1" = mosaic ] || exit 2\nexec "$@"\n`);
+  await writeFile(npx, `#!/bin/sh\n[ "$1" = mosaic ] || [ "$1" = tsx ] || exit 2\nexec "$@"\n`);
+  await symlink(join(ROOT, "node_modules/.bin/tsx"), join(programs, "tsx"));
   for (const program of [mosaic, npx]) await chmod(program, 0o755);
   // The tools that read another version of PostgreSQL than the machine's own: those that came with the server.
   const { psql } = await postgresqlSoftware(SOFTWARE_CACHE, () => undefined);
   for (const tool of ["pg_dump", "pg_restore"]) await symlink(join(psql, "..", tool), join(programs, tool));
   return { directory, path: [programs, process.env["PATH"]].join(delimiter) };
+}
+
+/** What makes `go install` of this machine's user go on from what they have downloaded and compiled: it takes minutes without. */
+async function goSettings(): Promise<Readonly<Record<string, string>>> {
+  const names = ["GOPROXY", "GOCACHE", "GOMODCACHE", "GOFLAGS", "GOSUMDB", "GOTOOLCHAIN"];
+  const { stdout } = await promisify(execFile)("go", ["env", "-json", ...names]);
+  return JSON.parse(stdout) as Record<string, string>;
 }
 
 /** The first of two ports next to each other that are free. */
@@ -85,6 +95,7 @@ describe("docs/federation/SETUP.md", () => {
     await writeFile(join(directory, ".pgpass"), `*:*:*:${superuser.user}:${superuser.password}\n`, { mode: 0o600 });
 
     const [httpPort, federationPort] = [await freePorts(), await freePorts()];
+    const stepCaPort = await freePorts();
     const counts = await runDocument({
       steps: await stepsOfFile("docs/federation/SETUP.md"),
       directory,
@@ -99,11 +110,14 @@ describe("docs/federation/SETUP.md", () => {
         SERVICES_CA: files.ca,
         HTTP_PORT: String(httpPort),
         FEDERATION_PORT: String(federationPort),
+        STEP_CA_HOST: "127.0.0.1",
+        STEP_CA_PORT: String(stepCaPort),
       },
+      environment: await goSettings(),
       answers: ADA,
     });
-    expect(counts).toMatchObject({ background: 2, stop: 1, typed: 1, container: 2 });
-  }, 240_000);
+    expect(counts).toMatchObject({ background: 4, stop: 2, typed: 1, container: 2 });
+  }, 400_000);
 });
 
 describe("a gateway of one's own, as README.md makes it,", () => {

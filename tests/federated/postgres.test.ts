@@ -105,6 +105,11 @@ describe("the vector extension", () => {
       expect(forbidden.code).toBe("vector_unavailable");
       expect(forbidden.details.detail).toContain("may not enable it");
       await database.run("create extension vector");
+      // So may nobody but a superuser let it become the peers' reader (peer-reader-role.test.ts).
+      await database.run(
+        `do $$ begin create role mosaic_peer_reader nologin noinherit; exception when duplicate_object then null; end $$;
+         grant mosaic_peer_reader to ${user} with inherit false, set true`,
+      );
       await (await openPostgres({ ...database.address, user, password: "guest-secret", vector: true })).close();
     } finally {
       await database.run(`drop owned by ${user} cascade; drop role ${user}`);

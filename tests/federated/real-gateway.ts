@@ -1,4 +1,4 @@
-import { type GatewayServices, startGateway, type TestGateway } from "@mosaicstack/harness";
+import { type GatewayOptions, type GatewayServices, startGateway, type TestGateway } from "@mosaicstack/harness";
 import { type FreshDatabase, freshDatabase } from "./fresh-database.ts";
 import {
   startPrivatePostgresql,
@@ -46,12 +46,13 @@ export async function startServices(options: { readonly stepCa?: boolean } = {})
 export async function startOnSharedServices(
   name: string,
   number: number,
-): Promise<{ readonly gateway: TestGateway; readonly database: FreshDatabase; stop(): Promise<void> }> {
+  options: Pick<GatewayOptions, "aroundStore"> = {},
+): Promise<{ readonly gateway: TestGateway; readonly database: FreshDatabase; readonly stop: () => Promise<void> }> {
   const database = await freshDatabase();
   const url = new URL(process.env["MOSAIC_TEST_VALKEY_URL"] ?? "");
   url.pathname = `/${number}`;
   const services = { database: database.address, valkey: valkeyAddress(url.href) };
-  const gateway = await startGateway({ tier: "federated", name, services });
+  const gateway = await startGateway({ tier: "federated", name, services, ...options });
   return {
     gateway,
     database,

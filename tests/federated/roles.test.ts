@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
+import { loadConfig } from "@mosaicstack/config";
 import { newId, Problem } from "@mosaicstack/foundation";
 import { openPostgres, type PostgresOptions, schema } from "@mosaicstack/storage";
 import pg from "pg";
@@ -234,7 +235,10 @@ describe("create-roles.sh", () => {
     );
     const passwordFile = join(directory, "password");
     await writeFile(passwordFile, "another secret\n", { mode: 0o600 });
-    const again = await roles.runScript({ MOSAIC_PASSWORD: "", MOSAIC_PASSWORD_FILE: passwordFile });
+    const again = await roles.runScript({
+      CREATE_ROLES_RUNTIME_PASSWORD: "",
+      CREATE_ROLES_RUNTIME_PASSWORD_FILE: passwordFile,
+    });
     expect(again).toMatchObject({ status: 0 });
     expect((await refusal(roles.options)).details["cause"]).toBe("wrong user or password");
     await (await openPostgres({ ...roles.options, password: "another secret" })).close();
@@ -266,15 +270,19 @@ describe("create-roles.sh", () => {
   });
 
   test.each([
-    ["no password", { MOSAIC_OWNER_PASSWORD: "" }, "MOSAIC_OWNER_PASSWORD (or MOSAIC_OWNER_PASSWORD_FILE) is missing"],
-    ["a password twice", { MOSAIC_PASSWORD_FILE: "/dev/null" }, "not both"],
+    [
+      "no password",
+      { CREATE_ROLES_OWNER_PASSWORD: "" },
+      "CREATE_ROLES_OWNER_PASSWORD (or CREATE_ROLES_OWNER_PASSWORD_FILE) is missing",
+    ],
+    ["a password twice", { CREATE_ROLES_RUNTIME_PASSWORD_FILE: "/dev/null" }, "not both"],
     [
       "a file that isn't there",
-      { MOSAIC_PASSWORD: "", MOSAIC_PASSWORD_FILE: "/nowhere/at/all" },
+      { CREATE_ROLES_RUNTIME_PASSWORD: "", CREATE_ROLES_RUNTIME_PASSWORD_FILE: "/nowhere/at/all" },
       "can't be read|can be read",
     ],
-    ["one role for both", { MOSAIC_ROLE: "same", MOSAIC_OWNER_ROLE: "same" }, "two"],
-    ["the role it runs as", { MOSAIC_ROLE: "{superuser}" }, "other than"],
+    ["one role for both", { CREATE_ROLES_RUNTIME_ROLE: "same", CREATE_ROLES_OWNER_ROLE: "same" }, "two"],
+    ["the role it runs as", { CREATE_ROLES_RUNTIME_ROLE: "{superuser}" }, "other than"],
   ])("refuses %s", async (_, environment, says) => {
     const { user } = roles.database.address;
     const given = Object.fromEntries(
@@ -287,7 +295,11 @@ describe("create-roles.sh", () => {
 
   test("refuses to run as less than a superuser, and tells no password when it fails", async () => {
     const { user, password } = roles.runtime;
-    const refused = await roles.runScript({ PGUSER: user, PGPASSWORD: password, MOSAIC_ROLE: "another_role" });
+    const refused = await roles.runScript({
+      PGUSER: user,
+      PGPASSWORD: password,
+      CREATE_ROLES_RUNTIME_ROLE: "another_role",
+    });
     expect(refused.status).not.toBe(0);
     const unreachable = await roles.runScript({ PGPORT: "1" });
     expect(unreachable.status).not.toBe(0);
@@ -312,9 +324,9 @@ describe("create-roles.sh", () => {
         PGPORT: String(server.port),
         POSTGRES_USER: server.user,
         PGPASSWORD: server.password,
-        MOSAIC_ROLE: "mosaic_runtime",
-        MOSAIC_OWNER_PASSWORD: "a-secret-word",
-        MOSAIC_PASSWORD: "another-secret-word",
+        CREATE_ROLES_RUNTIME_ROLE: "mosaic_runtime",
+        CREATE_ROLES_OWNER_PASSWORD: "a-secret-word",
+        CREATE_ROLES_RUNTIME_PASSWORD: "another-secret-word",
       });
       expect(made.status).toBe(0);
       expect(made.output).toContain("database mosaic is ready");
@@ -329,6 +341,17 @@ describe("create-roles.sh", () => {
   test("helps", async () => {
     const { status, output } = await runCreateRoles({}, ["--help"]);
     expect(status).toBe(0);
-    expect(output).toContain("MOSAIC_OWNER_PASSWORD[_FILE]");
+    expect(output).toContain("CREATE_ROLES_OWNER_PASSWORD[_FILE]");
+  });
+
+  test("reads no variable that a gateway of the same shell takes for a misspelled setting", async () => {
+    const { output } = await runCreateRoles({}, ["--help"]);
+    const named = [...output.matchAll(/^ {2}([A-Z][A-Z_]+)(\[_FILE\])?/gm)].flatMap(([, name = "", file]) =>
+      file === undefined ? [name] : [name, `${name}_FILE`],
+    );
+    expect(named.length).toBeGreaterThan(6);
+    const environment = { ...Object.fromEntries(named.map((name) => [name, "x"])), MOSAIC_TIER: "local" };
+    const { config } = await loadConfig({ directory, environment });
+    expect(config.tier).toBe("local");
   });
 });

@@ -144,14 +144,19 @@ describe("nothing secret is stored in the clear, logged, or said in a refusal:",
     }
   });
 
-  test("the key of the authority", async () => {
+  test.each([
+    ["the authority", "certificate_authorities"],
+    ["the listeners", "federation_server_certificates"],
+  ])("the key of %s", async (_name, table) => {
     for (const gateway of [home, work]) {
       const [row] = await gateway.store.query<{ id: string; key: string }>(
-        "select id::text as id, sealed_key as key from certificate_authorities",
+        `select id::text as id, sealed_key as key from ${table}`,
         [],
       );
-      const binding = { table: "certificate_authorities", column: "sealed_key", rowId: row?.id ?? "" };
-      await expectNowhere(spellings(createSealer({ secret: gateway.secret }).open(row?.key ?? "", binding)));
+      const binding = { table, column: "sealed_key", rowId: row?.id ?? "" };
+      const pem = createSealer({ secret: gateway.secret }).open(row?.key ?? "", binding);
+      expect(pem).toMatch(/^-----BEGIN PRIVATE KEY-----/);
+      await expectNowhere(spellings(pem));
     }
   });
 

@@ -1,5 +1,7 @@
 import { enroll, listEverything, startGateway, type Json, type TestGateway, type TestUser } from "@mosaicstack/harness";
+import { schema } from "@mosaicstack/storage";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { connectAgent } from "../mcp/agent-client.ts";
 import { recordsOf } from "./serving-records.ts";
 
 const EVERYTHING = { resources: ["tasks", "notes", "memory"], include_teams: "all", include_personal: true };
@@ -135,6 +137,44 @@ test("capabilities tell what the grant covers, as whom", async () => {
   const offered = capabilities["federated:work"];
   expect(offered.subject).toEqual({ id: grace.id, name: "Grace" });
   expect(offered.resources.map(({ name }: Json) => name).toSorted()).toEqual(["memory", "notes", "tasks"]);
+});
+
+test("a peer whose certificate can't be renewed is told of, with its end and what to do, wherever its user or an agent looks", async () => {
+  // It is home's only one.
+  const change = async (peer: Partial<typeof schema.federationPeers.$inferInsert>) =>
+    await home.store.db.update(schema.federationPeers).set(peer);
+  const agent = await connectAgent(home.url, ada.key);
+  try {
+    expect(await agent.text("capabilities")).not.toContain("To be seen to");
+    const [before] = await home.store.db.select().from(schema.federationPeers);
+    const degradedAt = new Date("2026-01-02T03:04:05.000Z");
+    await change({ state: "degraded", degradedAt, renewError: "peer_failing" });
+    const end = before?.notAfter?.toISOString().slice(0, 16).replace("T", " ");
+    const warning = {
+      code: "peer_degraded",
+      detail: `The certificate for the peer "work" can't be renewed since 2026-01-02 03:04 (peer_failing); it ends ${end} UTC.`,
+      remedy: "Try now: mosaic federation peer renew work",
+    };
+    const said = `To be seen to: federated:work (peer_degraded): ${warning.detail} ${warning.remedy} Tell the user.`;
+    // Its peers are read from a cache of five seconds.
+    await expect.poll(async () => await agent.text("capabilities"), { timeout: 10_000 }).toContain(said);
+    const { sources, partial } = await agent.call("capabilities");
+    expect({ sources, partial }).toMatchObject({
+      sources: [{ source: "local" }, { status: "ok", warning }],
+      partial: false,
+    });
+    expect(sources[0]).not.toHaveProperty("warning");
+    const list = await ada.api.json("GET", "/api/v1/tasks?source=all&limit=2");
+    expect(list).toMatchObject({ partial: false, sources: [{}, { source: "federated:work", status: "ok", warning }] });
+    const one = await ada.api.json("GET", "/api/v1/tasks?source=federated:work&limit=1");
+    const got = await ada.api.json("GET", `/api/v1/tasks/${one.rows[0].id}?source=federated:work`);
+    expect(got.sources).toMatchObject([{ source: "federated:work", warning }]);
+    expect(await ada.api.json("GET", "/api/v1/federation/status")).toMatchObject({ peers: [{ warning }] });
+    expect(await ada.api.json("GET", "/api/v1/federation/peers/work")).toMatchObject({ state: "degraded", warning });
+  } finally {
+    await change({ state: "active", degradedAt: null, renewError: null });
+    await agent.close();
+  }
 });
 
 describe("the scope of a grant", () => {

@@ -4,6 +4,7 @@ import { type Agent, connectAgent, type Json } from "./agent-client.ts";
 
 const TOOLS = [
   "list",
+  "search",
   "get",
   "capabilities",
   "add_task",
@@ -48,7 +49,7 @@ async function meetsTheServer({ client }: Agent): Promise<void> {
     });
     expect({ name, annotations }).toMatchObject({
       name,
-      annotations: ["list", "get", "capabilities"].includes(name)
+      annotations: ["list", "search", "get", "capabilities"].includes(name)
         ? READS
         : {
             readOnlyHint: false,

@@ -47,6 +47,8 @@ export interface GatewayOptions {
   readonly services?: GatewayServices;
   /** Another gateway whose services and secret this one shares: a second process of the same gateway. */
   readonly replicaOf?: TestGateway;
+  /** Puts something around its database. */
+  readonly aroundStore?: (store: Store) => Store;
 }
 
 export interface GatewayServices {
@@ -99,6 +101,8 @@ export interface TestGateway {
   apiKeyFor(user: Omit<TestUser, "key" | "api">): Promise<TestUser>;
   /** A new team; its first member is its owner. Its id. */
   addTeam(name: string, ...members: readonly [TestUser, ...TestUser[]]): Promise<string>;
+  /** Has its listeners' certificate made anew now. */
+  renewServerCertificate(): Promise<void>;
   /** Drains and closes. Idempotent. */
   stop(): Promise<void>;
 }
@@ -162,20 +166,23 @@ async function configOf(
 /** Boots a gateway as `mosaic start` does, but for an embedded database, which is a fresh one in memory. About 1 s. */
 export async function startGateway(options: GatewayOptions): Promise<TestGateway> {
   // Here, so that a test which only opens a database does not load a gateway first.
-  const { composeGateway, createLog } = await import("@mosaicstack/gateway");
+  const { composeGateway, createLog, openStore } = await import("@mosaicstack/gateway");
   const dataDirectory = await mkdtemp(join(tmpdir(), "mosaic-gateway-"));
-  const { replicaOf } = options;
+  const { replicaOf, aroundStore = (store: Store) => store } = options;
   const services = options.services ?? replicaOf?.services;
   const log: string[] = [];
   const secret = replicaOf?.secret ?? randomBytes(32).toString("hex");
   const config = await configOf(options, dataDirectory, services);
-  const embedded = services === undefined ? await openTestStore({ vector: options.tier === "federated" }) : undefined;
+  const isFederated = options.tier === "federated";
   const gateway = await composeGateway({
     config,
     secrets: { authSecret: new Secret(secret), ...(await secretsOf(services)) },
     clock: options.clock ?? systemClock,
     log: createLog(config.log, { write: (line) => void log.push(line) }),
-    ...(embedded === undefined ? {} : { openStore: () => Promise.resolve(embedded) }),
+    openStore: async (itsConfig, secrets) =>
+      aroundStore(
+        await (services === undefined ? openTestStore({ vector: isFederated }) : openStore(itsConfig, secrets)),
+      ),
   });
   const { store } = gateway;
   await gateway.start();
@@ -227,6 +234,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
       for (const member of members) await owner.api.json("PUT", `/api/v1/teams/${id}/members/${member.id}`, {});
       return id;
     },
+    renewServerCertificate: () => gateway.renewServerCertificate(),
     stop: () => (stopped ??= stop()),
   };
 }

@@ -1,0 +1,45 @@
+import { createSigningRequest, readInvite, type Verb, verbPath } from "@mosaicstack/federation-protocol";
+import { Agent } from "undici";
+import type { TestGateway } from "./gateway.ts";
+import type { Json } from "./rest-client.ts";
+
+/** A peer that is no gateway: it asks over the wire whatever a test wants, with a client certificate it enrolled for. */
+export interface RawPeer {
+  readonly grantId: string;
+  ask(verb: Verb, body: unknown): Promise<{ readonly status: number; readonly text: string; readonly json: Json }>;
+  close(): Promise<void>;
+}
+
+/**
+ * Makes a grant as the serving gateway's administrator and enrolls for it.
+ * @param subject a user of the serving gateway: id, e-mail or name
+ */
+export async function enrollRawPeer(work: TestGateway, subject: string, scope: unknown): Promise<RawPeer> {
+  const grantWanted = { name: `raw peer of ${subject}`, subject, scope, ...GENEROUS };
+  const { grant, invite } = await work.admin.api.json("POST", "/api/v1/federation/grants", grantWanted);
+  const reading = readInvite(invite);
+  if (reading.kind === "malformed") throw new Error(reading.reason);
+  const own = await createSigningRequest();
+  const { token } = reading.invite;
+  const answer = await work.api().json("POST", "/enroll", { protocol: 1, token, csr: own.csrPem });
+  const cert = [answer.certificate, ...answer.chain].join("\n");
+  const agent = new Agent({ connections: 8, connect: { ca: answer.root, cert, key: own.privateKeyPem } });
+  return {
+    grantId: grant.id,
+    async ask(verb, body) {
+      const response = await agent.request({
+        origin: answer.endpoint,
+        path: verbPath(verb),
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body),
+      });
+      const text = await response.body.text();
+      return { status: response.statusCode, text, json: JSON.parse(text) };
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+/** Tests ask faster than people do. */
+const GENEROUS = { requests_per_minute: 1_000_000, concurrent_requests: 1_000 };

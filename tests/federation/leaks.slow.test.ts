@@ -1,0 +1,7 @@
+import { startGateway } from "@mosaicstack/harness";
+import { leakSuite } from "./leaks/suite.ts";
+
+leakSuite(async (aroundStore) => {
+  const work = await startGateway({ tier: "federated", name: "work", aroundStore });
+  return { work, stop: () => work.stop() };
+});
