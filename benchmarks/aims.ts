@@ -3,8 +3,8 @@ import type { LoadFigures } from "./figures.ts";
 import type { MigrationFigures } from "./migration.ts";
 import type { Aim } from "./report.ts";
 
-const SERVING_THROUGHPUT = 0.4;
-const BLENDED_P50 = 3;
+const SERVING_THROUGHPUT = 0.6;
+const BLENDED_P50 = 2.5;
 const WARM_BOOT_MS = 2000;
 const MIGRATION = 0.3;
 

@@ -9,7 +9,7 @@ export type DatabasePlace =
 /** Opens it as a federated gateway does. */
 export async function openPlace(place: DatabasePlace): Promise<Store> {
   if (place.engine === "pglite") return await openPglite({ dataDirectory: place.dataDirectory, vector: true });
-  return await openPostgres(addressOf(place.url));
+  return await openPostgres({ ...addressOf(place.url), vector: true });
 }
 
 /** A URL taken apart as the gateway's own options are. */

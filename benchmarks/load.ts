@@ -18,13 +18,15 @@ export interface Round {
   readonly latenciesMs: readonly number[];
 }
 
-interface Client {
+/** Asks one target over kept connections. Whoever opens it closes it. */
+export interface Client {
   /** The body of a 200. @throws Error for any other status, and what the socket fails with */
   ask(): Promise<string>;
   close(): void;
 }
 
-function openClient({ url, method, headers, body, tls }: Target, connections: number): Client {
+/** @param connections at most; what is asked beyond that waits */
+export function openClient({ url, method, headers, body, tls }: Target, connections: number): Client {
   const secure = url.startsWith("https:");
   const pool = { keepAlive: true, maxSockets: connections, maxFreeSockets: connections };
   const agent = secure

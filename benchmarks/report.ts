@@ -47,7 +47,15 @@ export function table(rows: readonly (readonly string[])[]): string {
 }
 
 const ms = (value: number): string => value.toFixed(2);
-const megabytes = (bytes: number | null): string => (bytes === null ? "unknown" : `${Math.round(bytes / MEGABYTE)} MB`);
+/** Null, or no number: the system does not tell. */
+export const megabytes = (bytes: number | null): string =>
+  bytes === null || Number.isNaN(bytes) ? "unknown" : `${Math.round(bytes / MEGABYTE)} MB`;
+
+/** What was asked of each figure, and whether it was reached. */
+export function aimsTable(aims: readonly Aim[]): string {
+  const rows = aims.map((aim) => [aim.name, aim.aim, aim.measured, aim.reached ? "reached" : "missed"]);
+  return table([["", "aim", "measured", ""], ...rows]);
+}
 
 function loadTable(figures: readonly LoadFigures[]): string {
   const header = ["", "requests/s", "p50 ms", "p95 ms", "p99 ms", "throughput / floor", "p50 / floor"];
@@ -103,7 +111,6 @@ export function reportText(report: Report): string {
   const memoryRows = memory.map(({ process, idle, afterLoad }) => [process, megabytes(idle), megabytes(afterLoad)]);
   sections.push(`\nResident memory\n${table([["", "idle", "after load"], ...memoryRows])}`);
   if (report.migration !== undefined) sections.push(`\nmigrate-tier\n${migrationTable(report.migration)}`);
-  const aimRows = aims.map((aim) => [aim.name, aim.aim, aim.measured, aim.reached ? "reached" : "missed"]);
-  sections.push(`\nAims\n${table([["", "aim", "measured", ""], ...aimRows])}`);
+  sections.push(`\nAims\n${aimsTable(aims)}`);
   return `${sections.join("\n")}\n`;
 }

@@ -1,108 +1,73 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { aimsOf } from "./aims.ts";
-import { type BootFigures, measureBoots } from "./boot.ts";
-import { versionOf } from "./databases.ts";
-import { figuresOf, type LoadFigures, type Pair } from "./figures.ts";
-import { launchedFrom } from "./gateway.ts";
-import { askOnce, runRound } from "./load.ts";
-import { type BenchOptions, readOptions, USAGE } from "./options.ts";
-import { measureMigration } from "./migration.ts";
-import { FLOOR, type Report, reportText } from "./report.ts";
-import { LIMIT, setStage, type Stage } from "./stage.ts";
+import { startPrivatePostgresql } from "../scripts/services/private-instances.ts";
+import { auditText, measureAudit } from "./audit.ts";
+import { fanOutText, measureFanOut } from "./fan-out.ts";
+import { faultsText, measureFaults } from "./faults.ts";
+import { startFromSources } from "./gateway.ts";
+import { measureLoad } from "./load-report.ts";
+import { type BenchOptions, type Measurement, readOptions, USAGE } from "./options.ts";
+import { measureOracle, oracleText } from "./oracle.ts";
+import { reportText } from "./report.ts";
+import { say } from "./say.ts";
+import { measureSearchLatency } from "./search-latency.ts";
+import { measureQuality } from "./search-quality.ts";
+import { searchAims, type SearchReport, searchText } from "./search-report.ts";
+import { measureSoak, soakText } from "./soak.ts";
 import { measureTrust } from "./trust.ts";
 import { trustAims, type TrustReport, trustText } from "./trust-report.ts";
+import { measureWalls, wallsText } from "./walls.ts";
 
-const say = (line: string): boolean => process.stderr.write(`${line}\n`);
+/** Measures in `folder`, which is removed afterwards, and prints. */
+type Run = (folder: string, options: BenchOptions) => Promise<void>;
 
-/** Floor and candidate in turn, so that whatever else the machine does meets both. */
-async function measureLoad({ floor, candidates }: Stage, options: BenchOptions): Promise<LoadFigures[]> {
-  const figures: LoadFigures[] = [];
-  for (const connections of options.connections) {
-    const pairs = new Map<string, Pair[]>(candidates.map(({ name }) => [name, []]));
-    for (let round = 1; round <= options.rounds; round += 1) {
-      say(`connections: ${connections}, round ${round} of ${options.rounds}`);
-      for (const { name, target } of candidates) {
-        const ofFloor = await runRound(floor, connections, options.roundMs);
-        const candidate = await runRound(target, connections, options.roundMs);
-        pairs.get(name)?.push({ floor: ofFloor, candidate });
-      }
-    }
-    const floors = [...pairs.values()].flat().map((pair) => ({ floor: pair.floor, candidate: pair.floor }));
-    figures.push(figuresOf(FLOOR, connections, floors));
-    for (const [name, measured] of pairs) figures.push(figuresOf(name, connections, measured));
-  }
-  return figures;
+/** @param text of a report, for people */
+function print<Report>(options: BenchOptions, report: Report, text: (report: Report) => string): void {
+  process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : text(report));
 }
 
-function residentOf({ processes }: Stage): (number | null)[] {
-  const { floor, work, home } = processes;
-  return [floor, work, home].map((running) => {
-    const bytes = running.residentBytes();
-    return Number.isNaN(bytes) ? null : bytes;
-  });
-}
-
-async function measure(folder: string, options: BenchOptions): Promise<Report> {
-  const { boots: times, databaseUrl, rounds, roundMs } = options;
-  const engine = databaseUrl === undefined ? "PGlite" : await versionOf(databaseUrl);
-  const boots: BootFigures[] = [];
-  // On PostgreSQL it is the embedded tiers' figure still, and the other run has it.
-  for (const tier of databaseUrl === undefined ? (["local", "federated"] as const) : []) {
-    say(`boots: ${tier}`);
-    boots.push(await measureBoots(folder, tier, times));
-  }
-  if (databaseUrl !== undefined) say(`migrate-tier: ${options.migratedTasks} tasks`);
-  const migration =
-    databaseUrl === undefined ? undefined : await measureMigration(folder, databaseUrl, options.migratedTasks, rounds);
-  say(`seeding ${options.tasks} tasks`);
-  const stage = await setStage(folder, options);
-  try {
-    const bytesPerList = Buffer.byteLength(await askOnce(stage.floor));
-    const idle = residentOf(stage);
-    const load = await measureLoad(stage, options);
-    const afterLoad = residentOf(stage);
-    const names = ["floor", "serving gateway (work)", "querying gateway (home)"];
-    return {
-      node: process.version,
-      engine,
-      launchedFrom: databaseUrl === undefined ? launchedFrom : "the sources, through tsx",
-      rounds,
-      roundMs,
-      rowsPerList: LIMIT,
-      bytesPerList,
-      load,
-      boots,
-      memory: names.map((name, index) => ({
-        process: name,
-        idle: idle[index] ?? null,
-        afterLoad: afterLoad[index] ?? null,
-      })),
-      ...(migration === undefined ? {} : { migration }),
-      aims: aimsOf(load, boots, migration),
-    };
-  } finally {
-    await stage.stop();
-  }
-}
+const runs: Readonly<Record<Measurement, Run>> = {
+  load: async (folder, options) => print(options, await measureLoad(folder, options), reportText),
+  faults: async (folder, options) => print(options, await measureFaults(folder, options), faultsText),
+  "fan-out": async (folder, options) => print(options, await measureFanOut(folder, options), fanOutText),
+  soak: async (folder, options) => print(options, await measureSoak(folder, options), soakText),
+  audit: async (folder, options) => print(options, await measureAudit(folder, options), auditText),
+  walls: async (folder, options) => print(options, await measureWalls(folder, options), wallsText),
+  async oracle(folder, options) {
+    const { databaseUrl, requests: requestsPerKind, tasks } = options;
+    say("refusals, timed");
+    print(options, await measureOracle(folder, { databaseUrl, requestsPerKind, tasks }), oracleText);
+  },
+  async search(_, options) {
+    const { proposals, each, rows, searches } = options.search;
+    if (proposals !== undefined) say("quality of search");
+    const quality = proposals === undefined ? [] : await measureQuality(proposals, each);
+    if (rows > 0) say(`speed of search over ${rows} rows`);
+    const latency = rows === 0 ? [] : await measureSearchLatency(rows, searches);
+    const report = { node: process.version, rows, quality, latency, aims: searchAims(quality, latency) };
+    print<SearchReport>(options, report, searchText);
+  },
+  async trust(_, options) {
+    say("certificates and revocation");
+    const trust = await measureTrust(options);
+    print<TrustReport>(options, { node: process.version, trust, aims: trustAims(trust) }, trustText);
+  },
+};
 
 const options = readOptions(process.argv.slice(2), process.env);
 if (options === "help") {
   process.stdout.write(USAGE);
-} else if (options.trust !== undefined) {
-  say("certificates and revocation");
-  const trust = await measureTrust(options.trust);
-  const report: TrustReport = { node: process.version, trust, aims: trustAims(trust) };
-  process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : trustText(report));
-  // The pipes of gateways that have ended would keep this process.
-  process.exit();
 } else {
+  if (options.fromSources) startFromSources();
   const folder = await mkdtemp(join(tmpdir(), "mosaic-bench-"));
+  const server = options.ownPostgres ? await startPrivatePostgresql() : undefined;
   try {
-    const report = await measure(folder, options);
-    process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : reportText(report));
+    await runs[options.measurement](folder, { ...options, databaseUrl: server?.url ?? options.databaseUrl });
   } finally {
+    await server?.stop();
     await rm(folder, { recursive: true, force: true });
   }
+  // The pipes of gateways that have ended would keep this process.
+  process.exit();
 }

@@ -47,19 +47,31 @@ export async function addTeams({ url, apiKey }: Account): Promise<void> {
   for (const name of TEAMS) await post(`${url}/api/v1/teams`, { name }, apiKey);
 }
 
-function taskAt(index: number, teams: readonly string[], phaseMs: number) {
+/** Where and when a row is, whatever it holds. */
+function placeAt(index: number, teams: readonly string[], phaseMs: number) {
   const at = new Date(FIRST_TASK_AT + index * MINUTE_MS + phaseMs).toISOString();
   const team = teams.length === 0 ? undefined : [undefined, ...teams][index % (teams.length + 1)];
+  return { ...(team === undefined ? {} : { team }), created_at: at, updated_at: at };
+}
+
+function noteAt(index: number, teams: readonly string[], phaseMs: number) {
+  return {
+    key: `N-${index}`,
+    ...placeAt(index, teams, phaseMs),
+    input: { title: `Note ${index} of the quarterly review`, body: `What was said in paragraph ${index}. `.repeat(20) },
+  };
+}
+
+function taskAt(index: number, teams: readonly string[], phaseMs: number) {
+  const place = placeAt(index, teams, phaseMs);
   return {
     key: `T-${index}`,
-    ...(team === undefined ? {} : { team }),
-    created_at: at,
-    updated_at: at,
+    ...place,
     input: {
       title: `Task ${index}: agree on the "quarterly" figures`,
       description: `Paragraph ${index}. `.repeat(20),
       status: ["open", "in_progress", "done"][index % 3],
-      ...(index % 2 === 0 ? { due_at: at } : {}),
+      ...(index % 2 === 0 ? { due_at: place.created_at } : {}),
       properties: { priority: index % 5, labels: ["budget", `sprint-${index % 12}`] },
     },
   };
@@ -69,28 +81,47 @@ function taskAt(index: number, teams: readonly string[], phaseMs: number) {
  * Imports tasks a minute apart, spread over the account's own space and the teams.
  * @param rows.phaseMs moves their times, so that two gateways' tasks alternate in a blended list
  */
-export async function addTasks(
+export async function addTasks(account: Account, rows: Rows): Promise<void> {
+  await importRows(account, "tasks", rows, taskAt);
+}
+
+/** The same with notes. */
+export async function addNotes(account: Account, rows: Rows): Promise<void> {
+  await importRows(account, "notes", rows, noteAt);
+}
+
+interface Rows {
+  readonly count: number;
+  readonly inTeams: boolean;
+  readonly phaseMs: number;
+}
+
+async function importRows(
   { url, apiKey }: Account,
-  rows: { readonly count: number; readonly inTeams: boolean; readonly phaseMs: number },
+  resource: "tasks" | "notes",
+  rows: Rows,
+  rowAt: (index: number, teams: readonly string[], phaseMs: number) => object,
 ): Promise<void> {
   const teams = rows.inTeams ? TEAMS : [];
   for (let start = 0; start < rows.count; start += BATCH) {
     const length = Math.min(BATCH, rows.count - start);
-    const batch = Array.from({ length }, (_, offset) => taskAt(start + offset, teams, rows.phaseMs));
+    const batch = Array.from({ length }, (_, offset) => rowAt(start + offset, teams, rows.phaseMs));
     const { results } = await post<{ results: { outcome: string; error?: unknown }[] }>(
-      `${url}/api/v1/import/tasks`,
+      `${url}/api/v1/import/${resource}`,
       { rows: batch },
       apiKey,
     );
     const failed = results.find(({ outcome }) => outcome !== "created");
-    if (failed !== undefined) throw new Error(`a task was not imported: ${JSON.stringify(failed)}`);
+    if (failed !== undefined) throw new Error(`a row of ${resource} was not imported: ${JSON.stringify(failed)}`);
   }
 }
 
 /** Grants a peer the reading of the account's tasks; the invite. */
 export async function grantTasks({ url, userId, apiKey }: Account, name: string): Promise<string> {
   const scope = { resources: ["tasks"], include_teams: "all", include_personal: true };
-  const grant = { name, subject: userId, scope };
+  // No limit that a benchmark could reach: what is measured is the gateway.
+  const limits = { requests_per_minute: 1_000_000, concurrent_requests: 1000 };
+  const grant = { name, subject: userId, scope, ...limits };
   return (await post<{ invite: string }>(`${url}/api/v1/federation/grants`, grant, apiKey)).invite;
 }
 

@@ -3,13 +3,14 @@ import { join } from "node:path";
 import { verbPath } from "@mosaicstack/federation-protocol";
 import type { Running } from "./child-process.ts";
 import { type DatabasePlace, makeDatabase } from "./databases.ts";
+import { fillUp, THROUGH_REST } from "./fill-up.ts";
 import type { FloorInput, FloorReady } from "./floor-process.ts";
 import { type GatewayHome, makeHome, startGateway, startScript } from "./gateway.ts";
 import { askOnce, type Target } from "./load.ts";
-import { addPeer, addTasks, addTeams, enroll, grantTasks, setUp } from "./seed.ts";
+import { addNotes, addPeer, addTasks, addTeams, enroll, grantTasks, setUp } from "./seed.ts";
 
 export const LIMIT = 50;
-const PEER = "work";
+export const PEER = "work";
 
 /** The floor and both gateways, each in its own process, with the same rows. Whoever sets it stops it. */
 export interface Stage {
@@ -20,13 +21,13 @@ export interface Stage {
 }
 
 /**
- * Seeds a work gateway (one user, three teams, `tasks` tasks) and a home gateway (a quarter of them) through their own
+ * Seeds a work gateway (one user, three teams, `tasks` tasks, `notes` notes) and a home gateway (a quarter of the tasks) through their own
  * REST, joins them, starts both anew, and gives the floor a copy of the work gateway's database.
  * @param databaseUrl a PostgreSQL server for all three; absent: PGlite
  */
 export async function setStage(
   folder: string,
-  options: { readonly tasks: number; readonly databaseUrl: string | undefined },
+  options: { readonly tasks: number; readonly notes: number; readonly databaseUrl: string | undefined },
 ): Promise<Stage> {
   const undo: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
@@ -47,7 +48,8 @@ export async function setStage(
   try {
     const work = await makeHome(join(folder, "work"), "federated", await databaseOf("work"));
     const home = await makeHome(join(folder, "home"), "federated", await databaseOf("home"));
-    const seeded = await seed(work, home, options.tasks);
+    const seeded = await seed(work, home, { ...options, onPostgres: options.databaseUrl !== undefined });
+    await fillHomes(work.databaseUrl, home.databaseUrl, options);
     const floor = await owned(
       startScript("floor-process.ts", JSON.stringify(await floorInput(work, seeded.workUserId)), join(folder, "floor")),
     );
@@ -92,12 +94,19 @@ export async function setStage(
 }
 
 /** Through what users use, and stopped again: what is measured then is a gateway with data, newly started. */
-async function seed(work: GatewayHome, home: GatewayHome, tasks: number) {
+export async function seed(
+  work: GatewayHome,
+  home: GatewayHome,
+  wanted: { readonly tasks: number; readonly notes: number; readonly onPostgres: boolean },
+) {
+  const most = wanted.onPostgres ? THROUGH_REST : Number.POSITIVE_INFINITY;
+  const [tasks, notes] = [Math.min(wanted.tasks, most), Math.min(wanted.notes, most)];
   const workGateway = await startGateway(work);
   try {
     const worker = await setUp(work.url, workGateway.printed);
     await addTeams(worker);
     await addTasks(worker, { count: tasks, inTeams: true, phaseMs: 0 });
+    await addNotes(worker, { count: notes, inTeams: true, phaseMs: 0 });
     const peer = await enroll(await grantTasks(worker, "benchmark"));
     const homeGateway = await startGateway(home);
     try {
@@ -111,6 +120,16 @@ async function seed(work: GatewayHome, home: GatewayHome, tasks: number) {
   } finally {
     await workGateway.stop();
   }
+}
+
+/** Gives both databases, where they are on PostgreSQL, as many rows as are wanted. */
+export async function fillHomes(
+  work: string | undefined,
+  home: string | undefined,
+  { tasks, notes }: { readonly tasks: number; readonly notes: number },
+): Promise<void> {
+  if (work !== undefined) await fillUp(work, { tasks, notes });
+  if (home !== undefined) await fillUp(home, { tasks: Math.ceil(tasks / 4) });
 }
 
 /** PGlite serves one process, so the floor gets a copy of the files; on PostgreSQL it reads the same database. */
