@@ -62,6 +62,16 @@ export function isTimeout(error: unknown): boolean {
   return ["57014", "55P03", "25P03", "25P04"].includes(sqlState(error) ?? "");
 }
 
+/** That the server's disk is full (53100), as a problem; undefined where it's something else. */
+export function fullProblem(error: unknown, { host, port }: DatabaseAddress): Problem | undefined {
+  if (sqlState(error) !== "53100") return undefined;
+  return problem("database_full", {
+    detail: `The disk of PostgreSQL at ${host}:${port} is full.`,
+    extensions: { service: "postgresql", host, port, cause: "disk full" },
+    cause: error,
+  });
+}
+
 /** The five characters PostgreSQL names a fault by; undefined where the error isn't the server's. */
 export function sqlState(error: unknown): string | undefined {
   return causes(error)

@@ -7,13 +7,31 @@ export {
   type PgliteInMemoryOptions,
   type PgliteOptions,
 } from "./adapters/pglite.ts";
-export { appendAudit, type AuditEntry } from "./audit-log.ts";
+export { type AuditChain, type AuditHead, createAuditChain, openAuditChain } from "./audit/audit-chain.ts";
+export { appendAudit, type AuditEntry, type AuditRow } from "./audit/audit-log.ts";
+export {
+  type AuditQueue,
+  type AuditQueueEvent,
+  type AuditQueueLimits,
+  type AuditQueueStatus,
+  createAuditQueue,
+} from "./audit/audit-queue.ts";
+export { type AuditFilter, type AuditReader, exportAudit, listAudit, type NamedAuditRow } from "./audit/read-audit.ts";
+export {
+  type AuditFinding,
+  type AuditVerification,
+  readAuditHead,
+  verifyAudit,
+  type VerifyOptions,
+} from "./audit/verify-audit.ts";
 export { openPostgres } from "./adapters/postgres.ts";
 export type { PostgresAddress, PostgresOptions } from "./adapters/postgres-connection.ts";
 export type { VectorFindings } from "./adapters/vector-extension.ts";
 export { type DataDirectoryLock, type DataDirectoryLockOptions, lockDataDirectory } from "./data-directory-lock.ts";
 export { type ConstraintViolation, constraintViolation, databaseProblem } from "./database-faults.ts";
 export { type MigrationState, migrationsDirectory } from "./migrate.ts";
+export { type EmbeddedCopy, openEmbeddedCopy } from "./probes/embedded-copy.ts";
+export { type PeerReaderFault, peerReaderProblem } from "./peer-reader/peer-reader-faults.ts";
 export { type PostgresFindings, probePostgres } from "./probes/probe-postgres.ts";
 export { problem as storageProblem } from "./problems.ts";
 export {
@@ -27,7 +45,8 @@ export { openForRotation, type RotationDatabase } from "./seal-rotation-database
 export { type RotatedColumn, type Rotation, rotateSeal, type RotationOptions } from "./seal-rotation.ts";
 export { type Binding, createSealer, type Sealer } from "./sealing.ts";
 export { embeddings, INDEXED_DIMENSIONS } from "./schema/embeddings.ts";
-export type { Database, Engine, ReadStore, Store } from "./store.ts";
+export type { Database, Engine, PeerBounds, PeerReadStore, ReadStore, Store } from "./store.ts";
+export { PLANNED_ANEW } from "./statement-names.ts";
 export type { TableResult } from "./tier-migration/copy-table.ts";
 export {
   type MigrationOptions,

@@ -23,9 +23,18 @@ const VECTOR: MigrationSet = {
   journal: "__vector_migrations",
 };
 
-/** The sets of a database, in the order they are applied. */
+/** The second wall around what peers read, which needs a role of the server, there before (docs/adr/0007). Written by hand. */
+const PEER_READER: MigrationSet = {
+  directory: fileURLToPath(new URL("./peer-reader-migrations/", import.meta.url)),
+  journal: "__peer_reader_migrations",
+};
+
+/**
+ * The sets of a database, in the order they are applied.
+ * @param vector whether it's a federated gateway's, which has vectors and is read by peers
+ */
 export function migrationSets({ vector }: { readonly vector: boolean }): readonly MigrationSet[] {
-  return vector ? [ORDINARY, VECTOR] : [ORDINARY];
+  return vector ? [ORDINARY, VECTOR, PEER_READER] : [ORDINARY];
 }
 
 /** Which migrations a database has: none at all, some, all this program knows, or one it doesn't know. */

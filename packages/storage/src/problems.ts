@@ -22,6 +22,12 @@ export const problem = problemTable({
     title: "Every database connection is in use.",
     remedy: "Try again in a moment; if it lasts, raise database.poolSize or look for slow queries.",
   },
+  database_full: {
+    status: 503,
+    title: "The database's disk is full.",
+    remedy:
+      "Free space where PostgreSQL keeps its data, or give it more, then try again: what was cut off is undone, and a migration goes on where it was.",
+  },
   database_timeout: {
     status: 503,
     title: "The database took too long to answer.",
@@ -57,6 +63,18 @@ export const problem = problemTable({
     status: 503,
     title: "The database can't provide the vector extension.",
     remedy: "Install pgvector on the database server, or have a superuser run: CREATE EXTENSION vector",
+  },
+  peer_reader_unavailable: {
+    status: 503,
+    title: "The database lacks the second wall around what peers may read.",
+    remedy:
+      "Run deploy/postgresql/create-roles.sh again, then start the gateway: it makes the role mosaic_peer_reader, and the start the policies.",
+  },
+  trigrams_unavailable: {
+    status: 503,
+    title: "The database can't provide the pg_trgm extension.",
+    remedy:
+      "Install PostgreSQL's contrib modules on the database server, or have the database's owner run: CREATE EXTENSION pg_trgm",
   },
   source_missing: {
     status: 404,

@@ -15,10 +15,41 @@ export interface ReadStore {
   query<Row extends object>(sql: string, parameters: readonly unknown[]): Promise<Row[]>;
 }
 
+/** What a peer's read may touch at most, whatever its statements say: set for one transaction. */
+export interface PeerBounds {
+  /** Whose rows: the user of this gateway as whom the peer reads. */
+  readonly subjectUserId: string;
+  /** Whether the subject's personal space is included. */
+  readonly personal: boolean;
+  /** Which of the subject's teams are included. A team they don't belong to never is. */
+  readonly teams: "all" | readonly string[];
+  /** SQL tables, e.g. `tasks`. Names of teams and of people come with the rows of any. */
+  readonly resources: readonly string[];
+}
+
+/** What the work of a peer's read is handed. Both refuse once the read is over. */
+export interface PeerReadStore extends ReadStore {
+  /**
+   * One SELECT outside the wall, in the same READ ONLY transaction, as the ordinary role and so with every index: row
+   * security lets none serve a text match. What it finds must leave through `query` alone, by the ids it found.
+   *
+   * @throws Error, misuse, once `query` was called: the wall doesn't come down again.
+   */
+  findCandidates<Row extends object>(sql: string, parameters: readonly unknown[]): Promise<Row[]>;
+}
+
 /** One database, embedded or served. The owner of a Store closes it. */
 export interface Store extends ReadStore {
   readonly engine: Engine;
   readonly db: Database;
+  /**
+   * Reads for a peer, behind the second wall: a READ ONLY transaction, as a role that can't bypass row security, with the
+   * bounds set for it (docs/adr/0007). `work` gets the one way to read there is; the store itself is refused inside, as in
+   * a transaction. Nothing of role or bounds outlives it.
+   *
+   * @throws Problem peer_reader_unavailable where the database lacks the wall: nothing is read then
+   */
+  readAsPeer<Result>(bounds: PeerBounds, work: (read: PeerReadStore) => Promise<Result>): Promise<Result>;
   /** Runs in one transaction; rolls back when `work` throws. No network call or signing belongs inside. */
   transaction<Result>(work: (db: Database) => Promise<Result>): Promise<Result>;
   /** Finishes what runs, then closes. Idempotent. */

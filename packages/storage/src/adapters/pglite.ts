@@ -8,6 +8,9 @@ import { drizzle } from "drizzle-orm/pglite";
 import { migrate as drizzleMigrate } from "drizzle-orm/pglite/migrator";
 import { lockDataDirectory } from "../data-directory-lock.ts";
 import { migrate, migrationSets } from "../migrate.ts";
+import { peerRead } from "../peer-reader/peer-read.ts";
+import { peerReaderFault, peerReaderProblem } from "../peer-reader/peer-reader-faults.ts";
+import { offerPeerReader } from "../peer-reader/peer-reader-role.ts";
 import { problem } from "../problems.ts";
 import * as schema from "../schema/index.ts";
 import type { Store } from "../store.ts";
@@ -105,7 +108,9 @@ export async function makePgliteSnapshot(options: { readonly vector?: boolean } 
  * Pages come from memory, so a random one costs what the next one does; at PostgreSQL's 4.0 a table that ANALYZE hasn't
  * seen yet is sorted for each page of a list instead of read along its index.
  */
-const SETTINGS = ["TimeZone=UTC", "max_wal_size=64MB", "min_wal_size=32MB", "random_page_cost=1.1"];
+const SETTINGS = ["TimeZone=UTC", "max_wal_size=64MB", "min_wal_size=32MB", "random_page_cost=1.1"]
+  // As PostgreSQL's connections have them.
+  .concat("pg_trgm.word_similarity_threshold=0.5", "hnsw.iterative_scan=strict_order");
 
 /** Both extensions are always loaded (15 ms): a database in which one was once created needs its library at every start. */
 async function start(options: PGliteOptions): Promise<ScopedPglite> {
@@ -129,14 +134,22 @@ const parsers = {
   [types.INTERVAL]: asText,
 };
 
+/** Whom PGlite runs every statement as, unless it becomes another. */
+const SUPERUSER = "postgres";
+
 async function openStore(client: ScopedPglite, withVector: boolean, release: () => Promise<void>): Promise<Store> {
   const db = drizzle(client, { schema });
   // Not prepared: measured, naming statements gains nothing here, where no parse crosses a network.
   const query: Store["query"] = async <Row extends object>(sql: string, parameters: readonly unknown[]) =>
     (await client.query<Row>(sql, [...parameters], { parsers })).rows;
   try {
-    if (withVector) await client.exec("create extension if not exists vector");
+    if (withVector) {
+      await client.exec("create extension if not exists vector");
+      await offerPeerReader(query, SUPERUSER);
+    }
     await migrate(migrationSets({ vector: withVector }), (config) => drizzleMigrate(db, config), query);
+    const fault = withVector ? await peerReaderFault(query, SUPERUSER) : undefined;
+    if (fault !== undefined) throw peerReaderProblem(fault);
   } catch (error) {
     await client.close();
     throw error;
@@ -157,6 +170,18 @@ async function openStore(client: ScopedPglite, withVector: boolean, release: () 
     db,
     query,
     transaction: (work) => db.transaction(work),
+    readAsPeer: (bounds, work) =>
+      client.transaction(async (transaction) => {
+        const run = async <Row extends object>(sql: string, parameters: readonly unknown[]) =>
+          (await transaction.query<Row>(sql, [...parameters], { parsers })).rows;
+        const begin = "set transaction isolation level repeatable read, read only";
+        const read = peerRead({ begin, run: (sql) => transaction.exec(sql), query: run, queryBehindWall: run }, bounds);
+        try {
+          return await work(read);
+        } finally {
+          read.end();
+        }
+      }),
     close: () => (closed ??= close()),
   };
 }

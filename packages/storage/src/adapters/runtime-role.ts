@@ -2,8 +2,10 @@ import { getTableName, is } from "drizzle-orm";
 import { PgTable } from "drizzle-orm/pg-core";
 import { problem } from "../problems.ts";
 import * as schema from "../schema/index.ts";
+import { peerReaderFault, peerReaderProblem } from "../peer-reader/peer-reader-faults.ts";
 import { withOneConnection } from "./one-connection.ts";
 import type { PostgresOptions } from "./postgres-connection.ts";
+import { queryOf } from "./postgres-migration.ts";
 
 const TABLES: readonly string[] = Object.values(schema).flatMap((each) =>
   is(each, PgTable) ? [getTableName(each)] : [],
@@ -28,5 +30,17 @@ export function checkRuntimeRole(options: PostgresOptions): Promise<void> {
       detail: `The database's user may not read ${rows.map(({ name }) => name).join(", ")}.`,
       extensions: { service: "postgresql", host: options.host, port: options.port, cause: "not permitted" },
     });
+  });
+}
+
+/**
+ * That what peers read stands behind the second wall, and that the role a gateway runs as can put it there.
+ *
+ * @throws Problem database_unreachable, peer_reader_unavailable
+ */
+export function checkPeerReader(options: PostgresOptions): Promise<void> {
+  return withOneConnection(options, "runtime", async (client) => {
+    const fault = await peerReaderFault(queryOf(client), options.user);
+    if (fault !== undefined) throw peerReaderProblem(fault, options);
   });
 }

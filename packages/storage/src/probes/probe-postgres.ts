@@ -3,6 +3,7 @@ import pg from "pg";
 import { problemOfOpening } from "../adapters/one-connection.ts";
 import { clientConfig, DEFAULT_CONNECT_TIMEOUT_MS, type PostgresOptions } from "../adapters/postgres-connection.ts";
 import { queryOf } from "../adapters/postgres-migration.ts";
+import { type ExtensionFindings, extensionFindings } from "../adapters/extension-findings.ts";
 import {
   mayCreateVector,
   type VectorFindings,
@@ -11,6 +12,7 @@ import {
 } from "../adapters/vector-extension.ts";
 import { connectionProblem } from "../database-faults.ts";
 import { type MigrationState, migrationSets, migrationState } from "../migrate.ts";
+import { type PeerReaderFault, peerReaderFault, peerReaderRoleFault } from "../peer-reader/peer-reader-faults.ts";
 import { problem } from "../problems.ts";
 
 /** What a look at a PostgreSQL found. Nothing in it is secret but the role's name. */
@@ -24,6 +26,8 @@ export interface PostgresFindings {
   /** The server's clock less this machine's, give or take half of `latencyMs`: positive where the server is ahead. */
   readonly clockSkewMs: number;
   readonly vector: VectorFindings;
+  /** pg_trgm, which every tier needs. */
+  readonly trigrams: ExtensionFindings;
   /** The role a gateway runs as. */
   readonly role: {
     readonly user: string;
@@ -34,6 +38,8 @@ export interface PostgresFindings {
     readonly ownsSchema: boolean;
   };
   readonly migrations: MigrationState;
+  /** What is wrong with the second wall; undefined where nothing is that the start won't mend, or `vector` wasn't asked for. */
+  readonly peerReader: PeerReaderFault | undefined;
 }
 
 /**
@@ -74,12 +80,14 @@ async function look(client: pg.Client, options: PostgresOptions): Promise<Postgr
   const clock = await readClock(client);
   const vector = await vectorFindings(client);
   if (options.vector === true) await refuseWithoutVector(client, vector, options);
+  const trigrams = await extensionFindings(client, "pg_trgm");
   const migrations = await migrationState(migrationSets({ vector: options.vector ?? false }), queryOf(client));
   return {
     ...clock,
     version: `${Math.floor(server.version / 10_000)}.${server.version % 10_000}`,
     tls: client.connection.stream instanceof TLSSocket,
     vector,
+    trigrams,
     role: {
       user: server.user,
       superuser: server.superuser,
@@ -87,7 +95,23 @@ async function look(client: pg.Client, options: PostgresOptions): Promise<Postgr
       ownsSchema: server.owns,
     },
     migrations,
+    peerReader: options.vector === true ? await wallFault(client, options, migrations) : undefined,
   };
+}
+
+/** The start applies what is missing and makes the role where it may: then only what is there already can be wrong. */
+async function wallFault(
+  client: pg.Client,
+  { user, migrateAs }: PostgresOptions,
+  migrations: MigrationState,
+): Promise<PeerReaderFault | undefined> {
+  const query = queryOf(client);
+  if (migrations === "current") return await peerReaderFault(query, user);
+  const [migrates] = await query<{ makes: boolean }>(
+    "select rolsuper or rolcreaterole as makes from pg_roles where rolname = $1",
+    [migrateAs?.user ?? user],
+  );
+  return migrates?.makes === true ? undefined : await peerReaderRoleFault(query, user);
 }
 
 interface ServerRow {
