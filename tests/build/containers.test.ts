@@ -306,13 +306,13 @@ describe("the gateway's configuration", () => {
       const { gateway, postgresql } = model.services;
       const of = (service: typeof gateway, name: string) =>
         service?.environment?.[name] ?? service?.environment?.[`${name}_FILE`];
-      expect([path, of(gateway, "POSTGRES_PASSWORD")]).toEqual([path, of(postgresql, "MOSAIC_PASSWORD")]);
+      expect([path, of(gateway, "POSTGRES_PASSWORD")]).toEqual([path, of(postgresql, "CREATE_ROLES_RUNTIME_PASSWORD")]);
       expect([path, of(gateway, "POSTGRES_MIGRATION_PASSWORD")]).toEqual([
         path,
-        of(postgresql, "MOSAIC_OWNER_PASSWORD"),
+        of(postgresql, "CREATE_ROLES_OWNER_PASSWORD"),
       ]);
-      expect(of(postgresql, "POSTGRES_PASSWORD")).not.toBe(of(postgresql, "MOSAIC_OWNER_PASSWORD"));
-      expect(of(postgresql, "MOSAIC_PASSWORD")).not.toBe(of(postgresql, "MOSAIC_OWNER_PASSWORD"));
+      expect(of(postgresql, "POSTGRES_PASSWORD")).not.toBe(of(postgresql, "CREATE_ROLES_OWNER_PASSWORD"));
+      expect(of(postgresql, "CREATE_ROLES_RUNTIME_PASSWORD")).not.toBe(of(postgresql, "CREATE_ROLES_OWNER_PASSWORD"));
     }
   });
 });

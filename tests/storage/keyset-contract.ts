@@ -1,6 +1,6 @@
 import { newId } from "@mosaicstack/foundation";
 import { everythingOf, listRows, type ResourceDefinition, registry } from "@mosaicstack/resources";
-import type { Store } from "@mosaicstack/storage";
+import type { ReadStore, Store } from "@mosaicstack/storage";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 /** As EXPLAIN (FORMAT JSON) gives a plan. */
@@ -27,8 +27,12 @@ const TABLES = {
  * A page costs as many rows as it shows, however many the spaces hold: the engine walks an index and sorts nothing.
  *
  * @param options.analyzed whether the engine was shown the tables before. It must not matter.
+ * @param options.asPeer behind the second wall, whose policies come with each scan. It must not matter either. Default: natively
  */
-export function keysetContract(open: () => Promise<Store>, { analyzed }: { readonly analyzed: boolean }): void {
+export function keysetContract(
+  open: () => Promise<Store>,
+  { analyzed, asPeer = false }: { readonly analyzed: boolean; readonly asPeer?: boolean },
+): void {
   let store: Store;
   const spaces = Array.from({ length: SPACES }, () => newId());
 
@@ -52,8 +56,8 @@ export function keysetContract(open: () => Promise<Store>, { analyzed }: { reado
   });
   afterAll(() => store.close());
 
-  async function planOf(sql: string, parameters: readonly unknown[]): Promise<PlanNode> {
-    const [row] = await store
+  async function planOf(read: ReadStore, sql: string, parameters: readonly unknown[]): Promise<PlanNode> {
+    const [row] = await read
       .query<{ plan: readonly [{ readonly Plan: PlanNode }] }>(`explain (format json) ${sql}`, parameters)
       .then((rows) =>
         rows.map((found) => ({ plan: Object.values(found)[0] as readonly [{ readonly Plan: PlanNode }] })),
@@ -65,13 +69,18 @@ export function keysetContract(open: () => Promise<Store>, { analyzed }: { reado
   /** The plan of the very statement that lists run. */
   async function planOfList(definition: ResourceDefinition, userId: string): Promise<PlanNode> {
     let plan: PlanNode | undefined;
-    const explaining = {
-      async query<Row extends object>(sql: string, parameters: readonly unknown[]): Promise<Row[]> {
-        plan = await planOf(sql, parameters);
-        return store.query<Row>(sql, parameters);
-      },
+    const list = async (read: ReadStore): Promise<void> => {
+      const explaining = {
+        async query<Row extends object>(sql: string, parameters: readonly unknown[]): Promise<Row[]> {
+          plan = await planOf(read, sql, parameters);
+          return read.query<Row>(sql, parameters);
+        },
+      };
+      const page = await listRows(explaining, definition, everythingOf(userId), { limit: 50 }, "federated");
+      expect([page.count, page.more]).toEqual([50, true]);
     };
-    await listRows(explaining, definition, everythingOf(userId), { limit: 50 }, "federated");
+    const bounds = { subjectUserId: userId, personal: true, teams: "all", resources: [definition.from.table] } as const;
+    await (asPeer ? store.readAsPeer(bounds, list) : list(store));
     if (plan === undefined) throw new Error("no statement was run");
     return plan;
   }

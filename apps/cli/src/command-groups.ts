@@ -87,6 +87,12 @@ export const commandGroups: readonly CommandGroup[] = [
     load: async () => await import("./commands/credential.ts"),
   },
   {
+    name: "search",
+    summary: "Find tasks, notes, memory and credentials by their words",
+    heading: "Your things",
+    load: async () => await import("./commands/search.ts"),
+  },
+  {
     name: "import",
     summary: "Bring in people, tasks and notes from files",
     heading: "Bring in",

@@ -17,12 +17,29 @@ interface Known {
   readonly grants: readonly Grant[];
   /** A Problem: asking for it failed. Undefined: not for this user to know. */
   readonly authority: Authority | Problem | undefined;
+  /** Undefined: the gateway is too old to say. */
+  readonly audit?: AuditState | undefined;
   readonly now: Date;
 }
 
+/** How the audit log keeps up. */
+export interface AuditState {
+  /** Entries that are not in the database yet. */
+  readonly queued: number;
+  /** Entries there was no room for since the gateway started. */
+  readonly dropped: number;
+  /** Whether the database does not take them. */
+  readonly failing: boolean;
+}
+
 /** What needs looking at, the authority first: nothing is renewed without it. */
-export function federationAlerts({ peers, grants, authority, now }: Known): readonly FederationAlert[] {
-  return [...authorityAlerts(authority, now), ...grants.flatMap(grantAlert), ...peers.flatMap(peerAlert)];
+export function federationAlerts({ peers, grants, authority, audit, now }: Known): readonly FederationAlert[] {
+  return [
+    ...authorityAlerts(authority, now),
+    ...auditAlerts(audit),
+    ...grants.flatMap(grantAlert),
+    ...peers.flatMap(peerAlert),
+  ];
 }
 
 function authorityAlerts(authority: Known["authority"], now: Date): FederationAlert[] {
@@ -56,6 +73,27 @@ function authorityAlerts(authority: Known["authority"], now: Date): FederationAl
   return alerts;
 }
 
+function auditAlerts(audit: AuditState | undefined): FederationAlert[] {
+  if (audit === undefined) return [];
+  const { queued, dropped, failing } = audit;
+  const alerts: FederationAlert[] = [];
+  if (failing) {
+    alerts.push({
+      code: "audit_failing",
+      detail: `The audit log can't be written; ${queued} ${queued === 1 ? "entry waits" : "entries wait"}. Once there is no more room, peers are not served.`,
+      remedy: "Look at the database, and at the gateway's log.",
+    });
+  }
+  if (dropped > 0) {
+    alerts.push({
+      code: "audit_dropped",
+      detail: `The audit log had no room for ${dropped} ${dropped === 1 ? "request" : "requests"} since the gateway started; peers' were refused for it.`,
+      remedy: "See when: mosaic federation audit list --event audit.dropped",
+    });
+  }
+  return alerts;
+}
+
 function grantAlert({ name, status, suspended_reason: reason }: Grant): FederationAlert[] {
   if (status !== "suspended" || reason !== "cloned_key") return [];
   return [
@@ -68,28 +106,9 @@ function grantAlert({ name, status, suspended_reason: reason }: Grant): Federati
   ];
 }
 
-/** Why a renewal fails, where the code says something else than "try again". */
-const RENEW_REMEDIES: Readonly<Record<string, string>> = {
-  grant_suspended: "Ask its administrator to resume the grant.",
-  grant_expired: "Ask its administrator for a new invite, and add it: the peer keeps its name.",
-  certificate_superseded: "Ask its administrator for a new invite, and add it: the peer keeps its name.",
-  clock_skew: "Set both clocks right (NTP).",
-};
-
 function peerAlert(peer: Peer): FederationAlert[] {
-  const { name, state } = peer;
-  if (state === "degraded") {
-    const since = peer.degraded_since === null ? "" : ` since ${shown(peer.degraded_since)}`;
-    const why = peer.renew_error === null ? "" : ` (${peer.renew_error})`;
-    const end = peer.not_after === null ? "" : `; it ends ${shown(peer.not_after)}`;
-    return [
-      {
-        code: "peer_degraded",
-        detail: `The certificate for the peer "${name}" can't be renewed${since}${why}${end}.`,
-        remedy: RENEW_REMEDIES[peer.renew_error ?? ""] ?? `Try now: mosaic federation peer renew ${name}`,
-      },
-    ];
-  }
+  const { name, state, warning } = peer;
+  if (warning !== null) return [warning];
   if (state === "revoked") {
     const remedy = `Run: mosaic federation peer remove ${name}. Coming back takes a new grant there.`;
     return [{ code: "peer_revoked", detail: `The peer "${name}" has revoked its grant.`, remedy }];

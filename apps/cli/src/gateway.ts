@@ -6,8 +6,8 @@ import { cliProblem } from "./problems.ts";
 const TIMEOUT_MS = 30_000;
 const LONGEST_WAIT_SECONDS = 60;
 
-/** Values of a query; undefined ones are left out. */
-export type Query = Readonly<Record<string, string | number | undefined>>;
+/** Values of a query; undefined ones are left out, and of a list each is given. */
+export type Query = Readonly<Record<string, string | number | readonly string[] | undefined>>;
 
 export interface CallOptions {
   readonly query?: Query;
@@ -17,6 +17,8 @@ export interface CallOptions {
   readonly patient?: boolean;
   /** Sends an Idempotency-Key and asks once more when the connection is cut before an answer. */
   readonly repeatable?: boolean;
+  /** Takes the answer's body as it comes, in the place of `Answer.body`. */
+  readonly take?: (body: NodeJS.ReadableStream) => Promise<void>;
   /** Replaces the API key: a session's cookie while signing in. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -44,7 +46,7 @@ export function createGateway(target: Pick<GatewayTarget, "url" | "apiKey" | "ca
   async function ask(method: string, path: string, options: CallOptions, creationKey: string): Promise<HttpAnswer> {
     const url = new URL(path, origin);
     for (const [name, value] of Object.entries(options.query ?? {})) {
-      if (value !== undefined) url.searchParams.set(name, String(value));
+      for (const one of [value].flat()) if (one !== undefined) url.searchParams.append(name, String(one));
     }
     const body = options.body === undefined ? undefined : JSON.stringify(options.body);
     const headers = {
@@ -54,7 +56,16 @@ export function createGateway(target: Pick<GatewayTarget, "url" | "apiKey" | "ca
       ...(options.repeatable === true ? { "idempotency-key": creationKey } : {}),
       ...options.headers,
     };
-    return await exchange({ method, url, headers, body, ca, timeoutMs: options.timeoutMs ?? TIMEOUT_MS, signal });
+    return await exchange({
+      method,
+      url,
+      headers,
+      body,
+      ca,
+      timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
+      signal,
+      take: options.take,
+    });
   }
 
   async function call<Body>(method: string, path: string, options: CallOptions = {}): Promise<Answer<Body>> {
@@ -64,7 +75,8 @@ export function createGateway(target: Pick<GatewayTarget, "url" | "apiKey" | "ca
     try {
       answer = await ask(method, path, options, creationKey);
     } catch (error) {
-      if (!isCutOff(error) || (method !== "GET" && options.repeatable !== true)) throw error;
+      const isAgain = method === "GET" ? options.take === undefined : options.repeatable === true;
+      if (!isCutOff(error) || !isAgain) throw error;
       answer = await ask(method, path, options, creationKey);
     }
     for (let wait = retryAfter(answer); options.patient === true && wait !== undefined; wait = retryAfter(answer)) {
@@ -136,10 +148,11 @@ function readProblem(body: unknown, { status, headers }: HttpAnswer): Problem {
     {
       status,
       title: said(title, `The gateway answered with status ${status}.`),
-      remedy: said(
-        remedy,
-        typeof wait === "string" ? `Try again in ${wait} s.` : "Check the request; `--help` shows examples.",
-      ),
+      // The gateway's own remedy names a header, which nobody sees here.
+      remedy:
+        typeof wait === "string"
+          ? `Try again in ${wait} s.`
+          : said(remedy, "Check the request; `--help` shows examples."),
     },
     { detail: said(detail, said(title, `The gateway answered with status ${status}.`)), extensions },
   );

@@ -34,6 +34,8 @@ export interface Grant {
   readonly status: string;
   readonly subject: { readonly id: string; readonly name: string | null };
   readonly scope: GrantScope;
+  readonly requests_per_minute: number;
+  readonly concurrent_requests: number;
   readonly generation: number;
   readonly created_at: string;
   readonly activated_at: string | null;
@@ -115,6 +117,11 @@ export function describeScope(scope: GrantScope): string {
   return `${resources.join(", ")}: ${rows.join(" and ")}, at most ${scope.max_rows_per_query} a query`;
 }
 
+/** How much a grant's peer may ask, as a phrase. */
+export function describeLimits(grant: Pick<Grant, "requests_per_minute" | "concurrent_requests">): string {
+  return `${grant.requests_per_minute} times a minute, ${grant.concurrent_requests} at once`;
+}
+
 /** Why a grant is suspended, where it was not a person. */
 const SUSPENDED_FOR: Readonly<Record<string, string>> = {
   cloned_key: "cloned key: two gateways renewed the same certificate",
@@ -130,6 +137,7 @@ export function grantFields(grant: Grant): string {
     ["status", grant.status],
     ["subject", `${grant.subject.name ?? "(removed)"} (${grant.subject.id})`],
     ["may read", describeScope(grant.scope)],
+    ["may ask", describeLimits(grant)],
     ["created", shown(grant.created_at)],
     ["activated", shown(grant.activated_at)],
     ...(suspended === null ? [] : [["suspended", `${shown(suspended)}${why}`] as const]),

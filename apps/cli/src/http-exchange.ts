@@ -20,6 +20,8 @@ export interface HttpQuestion {
   readonly ca?: string | undefined;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** Takes the body of an answer that is no refusal as it comes, whatever its size; `text` is empty then. */
+  readonly take?: ((body: NodeJS.ReadableStream) => Promise<void>) | undefined;
 }
 
 /**
@@ -28,7 +30,7 @@ export interface HttpQuestion {
  * @throws Problem `gateway_unreachable`, `gateway_untrusted`, `gateway_timeout`, `answer_unreadable`, `interrupted`
  */
 export async function exchange(question: HttpQuestion): Promise<HttpAnswer> {
-  const { method, url, headers, body, ca, timeoutMs, signal } = question;
+  const { method, url, headers, body, ca, timeoutMs, signal, take } = question;
   const deadline = AbortSignal.timeout(timeoutMs);
   const options = {
     method,
@@ -43,6 +45,11 @@ export async function exchange(question: HttpQuestion): Promise<HttpAnswer> {
       const sent = url.protocol === "https:" ? requestHttps(url, { ...options, ...roots }) : requestHttp(url, options);
       sent.on("error", reject);
       sent.on("response", (response) => {
+        const { statusCode: status = 0, headers: answered } = response;
+        if (take !== undefined && status >= 200 && status < 300) {
+          take(response).then(() => resolve({ status, headers: answered, text: "" }), reject);
+          return;
+        }
         const chunks: Buffer[] = [];
         let size = 0;
         response.on("data", (chunk: Buffer) => {
@@ -54,8 +61,8 @@ export async function exchange(question: HttpQuestion): Promise<HttpAnswer> {
         response.on("error", reject);
         response.on("end", () => {
           resolve({
-            status: response.statusCode ?? 0,
-            headers: response.headers,
+            status,
+            headers: answered,
             text: Buffer.concat(chunks).toString("utf8"),
           });
         });

@@ -1,3 +1,4 @@
+import type { SourceWarning } from "@mosaicstack/federation-protocol";
 import { shown } from "./rows.ts";
 import { formatFields, formatTable } from "./table.ts";
 
@@ -17,6 +18,8 @@ export interface Peer {
   readonly renew_at: string | null;
   /** Code of what the last renewal failed with. */
   readonly renew_error: string | null;
+  /** What its user should see to while it answers still. */
+  readonly warning: SourceWarning | null;
   readonly last_success_at: string | null;
   readonly last_failure_at: string | null;
   readonly last_failure: string | null;

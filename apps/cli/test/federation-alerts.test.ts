@@ -32,6 +32,7 @@ const peer: Peer = {
   degraded_since: null,
   renew_at: "2026-12-03T12:00:00.000Z",
   renew_error: null,
+  warning: null,
   last_success_at: null,
   last_failure_at: null,
   last_failure: null,
@@ -47,7 +48,8 @@ test("nothing is said where nothing is wrong", () => {
 
 test("what is wrong with the authority comes before what is wrong with peers", () => {
   const down = { ...authority, state: "degraded", cause: "connection refused", pending_revocations: 2 } as const;
-  const degraded = { ...peer, state: "degraded", degraded_since: "2026-11-30T00:00:00.000Z" };
+  const warning = { code: "peer_degraded", detail: "It can't be renewed.", remedy: "Try now." };
+  const degraded = { ...peer, state: "degraded", warning };
   expect(codes({ authority: down, peers: [degraded] })).toEqual([
     "authority_degraded",
     "revocations_pending",
@@ -76,8 +78,8 @@ test("peers that are over are told of, each with what to do", () => {
   expect(alerts[1]?.remedy).toContain("new invite");
 });
 
-test("a renewal that fails for good says what helps instead of trying again", () => {
-  const degraded = { ...peer, state: "degraded", renew_error: "grant_suspended" };
-  const [alert] = federationAlerts({ peers: [degraded], grants: [], authority: undefined, now });
-  expect(alert).toMatchObject({ code: "peer_degraded", remedy: "Ask its administrator to resume the grant." });
+test("what the gateway warns of a peer is told in its words", () => {
+  const warning = { code: "peer_address_unusable", detail: "It has moved.", remedy: "Ask its administrator." };
+  const moved = { ...peer, state: "degraded", warning };
+  expect(federationAlerts({ peers: [moved], grants: [], authority: undefined, now })).toEqual([warning]);
 });

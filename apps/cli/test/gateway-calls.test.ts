@@ -143,7 +143,9 @@ describe("a call", () => {
   });
 
   test("does not wait longer than a minute", async () => {
-    const { url, seen } = await serve((_, response) => problem(response, 429, {}, { "retry-after": "3600" }));
+    const { url, seen } = await serve((_, response) =>
+      problem(response, 429, { remedy: "As `retry-after` says." }, { "retry-after": "3600" }),
+    );
     await expect(connect(url).call("GET", "/x", { patient: true })).rejects.toMatchObject({
       details: { remedy: "Try again in 3600 s." },
     });

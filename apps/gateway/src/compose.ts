@@ -9,6 +9,7 @@ import { createAuthenticator } from "./auth/authenticator.ts";
 import { createBetterAuth } from "./auth/better-auth.ts";
 import { RateLimit } from "./auth/rate-limit.ts";
 import { issueSetupCode, redeemSetupCode } from "./auth/setup-code.ts";
+import { composeEmbedding } from "./embedding/index.ts";
 import { assertServices } from "./bootstrap/detect-tier.ts";
 import { openCoordination, openStore as openStoreOf } from "./bootstrap/open-services.ts";
 import { registerApiKeys } from "./http/api-keys.ts";
@@ -20,6 +21,7 @@ import { listenerUrl } from "./http/listener-url.ts";
 import { registerResources } from "./http/resources.ts";
 import type { RouteTable } from "./http/route-table.ts";
 import { createServer, drain, type Routes } from "./http/server.ts";
+import { registerSearch } from "./http/search.ts";
 import { registerSetup } from "./http/setup.ts";
 import { registerSignIn } from "./http/sign-in.ts";
 import { registerTeams } from "./http/teams.ts";
@@ -41,6 +43,11 @@ export interface Gateway {
   stop(): Promise<void>;
   /** Where people and agents, and peers where there is federation, reach it; once started. */
   urls(): GatewayUrls;
+  /**
+   * Has the listeners' own certificate made anew now, and presented; without federation there is none.
+   * @throws Problem of the authority; the current one stays then
+   */
+  renewServerCertificate(): Promise<void>;
   /** The code for `POST /api/v1/setup`; undefined once there is an administrator. A secret: shown once, to whoever started the process. */
   readonly setupCode: string | undefined;
   /** The people listener's server, for requests without a socket. */
@@ -100,7 +107,10 @@ async function compose(dependencies: GatewayDependencies, owned: Owned): Promise
   const secrets = await ensureSecrets({ config, secrets: given });
   const sealer = createSealer({ secret: secrets.sealKey.reveal() });
   await assertSealKey(store, sealer);
-  const localReader = createLocalReader(store);
+  const embedding =
+    config.tier === "federated" ? composeEmbedding({ secrets: given, store, coordination, log }) : undefined;
+  if (embedding !== undefined) owned.add(() => Promise.resolve(embedding.stop()));
+  const localReader = createLocalReader(store, embedding?.embedQuery);
   let listening: string | undefined;
   const peopleUrl = (): string => {
     if (listening === undefined) throw new Error("the gateway has not been started");
@@ -110,7 +120,18 @@ async function compose(dependencies: GatewayDependencies, owned: Owned): Promise
     config.tier === "federated"
       ? await (
           await import("./federation/index.ts")
-        ).composeFederation({ config, secrets: given, store, sealer, clock, log, localReader, coordination, peopleUrl })
+        ).composeFederation({
+          config,
+          secrets: given,
+          store,
+          sealer,
+          clock,
+          log,
+          localReader,
+          embedQuery: embedding?.embedQuery,
+          coordination,
+          peopleUrl,
+        })
       : undefined;
   const ownCertificate = federation && (() => federation.serverCertificate());
   if (federation !== undefined) owned.add(() => federation.stop());
@@ -157,7 +178,7 @@ async function compose(dependencies: GatewayDependencies, owned: Owned): Promise
     authenticator,
     publicOrigin: publicUrl,
   });
-  registerHealth(app, { store, coordination });
+  registerHealth(app, { store, coordination, audit: federation && (() => federation.auditStatus()) });
   registerSignIn(app, { betterAuth, authenticator });
   registerSetup(app, { limit: new RateLimit(clock), apiKeys, redeem: (claim) => redeemSetupCode(store, clock, claim) });
   registerUsers(app, users);
@@ -165,6 +186,7 @@ async function compose(dependencies: GatewayDependencies, owned: Owned): Promise
   registerResources(app, { reader, writer });
   registerTeams(app, createTeams({ store, clock }));
   registerCapabilities(app, reader);
+  registerSearch(app, reader);
   registerImport(app, createImporter({ store, writer, clock }));
   registerMcp(app, { reader, writer, federated: federation !== undefined, publicOrigin: publicUrl });
   federation?.routes(app);
@@ -185,12 +207,14 @@ async function compose(dependencies: GatewayDependencies, owned: Owned): Promise
         everyMs: HOUSEKEEPING_MS,
         work: () => keepHouse(store, clock.now()),
       });
+      await embedding?.start();
       await federation?.start();
       await app.listen({ host, port }).catch((cause: unknown) => {
         throw gatewayProblem("listener_failed", { detail: `The listener on ${host}:${port} cannot be opened.`, cause });
       });
       listening = publicUrl ?? listenerUrl(scheme, app.server.address() as AddressInfo);
     },
+    renewServerCertificate: async () => await federation?.renewServerCertificate(),
     stop: () => (stopped ??= owned.dispose()),
     urls: () => ({
       people: peopleUrl(),

@@ -57,6 +57,11 @@ export const gatewayProblem = problemTable({
     title: "The setup code is not the one this gateway printed at its last start.",
     remedy: "Copy the code from the newest start's output, or restart the gateway to get a new one.",
   },
+  audit_verification_running: {
+    status: 409,
+    title: "The audit log is being verified already.",
+    remedy: "Wait until it is done, then ask again.",
+  },
   route_unknown: {
     status: 404,
     title: "There is nothing at this address.",

@@ -122,3 +122,22 @@ test("with the CA down it starts all the same, and warns once", async () => {
     await duties.stop();
   }
 });
+
+test("sharp edge 8: begun with the CA down, it compares as soon as the CA answers, and says so", async () => {
+  const reconcilable = { isDown: true };
+  const crl = async () =>
+    reconcilable.isDown
+      ? await Promise.reject(new Problem("ca_unreachable", { status: 503, title: "Down.", remedy: "Wait." }))
+      : await authority.crl();
+  const { duties, coordination, log } = compose({ crl });
+  try {
+    await duties.start();
+    expect(log.join("\n")).not.toContain("was compared");
+    reconcilable.isDown = false;
+    await expect.poll(() => log.join("\n"), { timeout: 15_000 }).toContain("was compared");
+    expect(duties.crl.status()).toMatchObject({ status: "ok", alarm: null });
+  } finally {
+    await coordination.close();
+    await duties.stop();
+  }
+}, 20_000);

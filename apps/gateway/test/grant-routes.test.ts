@@ -54,6 +54,70 @@ test("a grant says its generation, its certificates and why it is suspended", as
   expect(Date.parse(shown.last_used_at)).toBeGreaterThanOrEqual(Date.parse(shown.certificates[0].confirmed_at));
 });
 
+describe("a grant's limits", () => {
+  test("are 1200 a minute and 16 at once where nothing is said", async () => {
+    expect(await newGrant()).toMatchObject({ requests_per_minute: 1200, concurrent_requests: 16 });
+  });
+
+  test("are what they are made with, and each is changed by itself", async () => {
+    const { api } = work.admin;
+    const body = { name: "home", subject: grace.email, scope: OWN_TASKS };
+    const limits = { requests_per_minute: 1_000_000, concurrent_requests: 1000 };
+    const { grant } = await api.json("POST", GRANTS, { ...body, ...limits });
+    expect(grant).toMatchObject(limits);
+    const path = `${GRANTS}/${grant.id}`;
+    const slower = { requests_per_minute: 1, concurrent_requests: 1000 };
+    expect(await api.json("PATCH", path, { requests_per_minute: 1 })).toMatchObject(slower);
+    expect(await api.json("PATCH", path, { concurrent_requests: 1 })).toMatchObject({
+      requests_per_minute: 1,
+      concurrent_requests: 1,
+    });
+    expect(await api.json("PATCH", path, { name: "renamed" })).toMatchObject({ concurrent_requests: 1 });
+  });
+
+  test("hold from the peer's next request on, and the peer's gateway says when it asks again", async () => {
+    const { grant, peer } = await enroll(ada, work, {
+      subject: grace.email,
+      scope: OWN_TASKS,
+      peer: newId().slice(-12),
+    });
+    const list = async (): Promise<Json> => {
+      const page = await ada.api.json("GET", `/api/v1/tasks?source=${peer.source}`);
+      return page.sources[0];
+    };
+    const capabilities = await ada.api.json("GET", `/api/v1/capabilities?source=${peer.source}`);
+    expect(capabilities.capabilities[peer.source]).toMatchObject({
+      requests_per_minute: 1200,
+      concurrent_requests: 16,
+    });
+    for (let count = 0; count < 12; count += 1) expect(await list()).toMatchObject({ status: "ok" });
+    await work.admin.api.json("PATCH", `${GRANTS}/${grant.id}`, { requests_per_minute: 1 });
+    await expect.poll(async () => (await list()).status).toBe("rate_limited");
+    const { error } = await list();
+    expect(error).toMatchObject({ code: "peer_rate_limited", retry_after: expect.any(Number) });
+    expect(error.retry_after).toBeGreaterThan(0);
+    expect(error.retry_after).toBeLessThanOrEqual(60);
+  });
+
+  test.each([
+    { requests_per_minute: 0 },
+    { requests_per_minute: 1_000_001 },
+    { requests_per_minute: 1.5 },
+    { requests_per_minute: null },
+    { concurrent_requests: 0 },
+    { concurrent_requests: 1001 },
+    { concurrent_requests: "16" },
+  ])("can't be %j", async (limits) => {
+    const { api } = work.admin;
+    const made = await newGrant();
+    const refused = await api.call("PATCH", `${GRANTS}/${made.id}`, limits);
+    expect([refused.status, refused.json.code]).toEqual([400, "invalid_input"]);
+    const body = { name: "home", subject: grace.email, scope: OWN_TASKS, ...limits };
+    expect((await api.call("POST", GRANTS, body)).status).toBe(400);
+    expect(await api.json("GET", `${GRANTS}/${made.id}`)).toEqual(made);
+  });
+});
+
 describe("PATCH", () => {
   test("changes the name, the end and the scope, and keeps every scope", async () => {
     const { id } = await newGrant();

@@ -144,7 +144,7 @@ describe("the transport", () => {
 
   test("needs no message before another: any replica answers each", async () => {
     const headers = { "mcp-protocol-version": "2025-11-25" };
-    expect((await post(message("tools/list"), { as: ada, headers })).json.result.tools).toHaveLength(9);
+    expect((await post(message("tools/list"), { as: ada, headers })).json.result.tools).toHaveLength(10);
   });
 
   test("takes a notification with 202 and nothing in it", async () => {
@@ -211,9 +211,9 @@ describe("the transport", () => {
 });
 
 describe("the tools", () => {
-  test("are nine, fit their names' limits, and none writes a secret", async () => {
+  test("are ten, fit their names' limits, and none writes a secret", async () => {
     const listed = await tools();
-    expect(listed).toHaveLength(9);
+    expect(listed).toHaveLength(10);
     for (const { name } of listed) expect(name).toMatch(/^[a-z_]{1,64}$/);
     expect(JSON.stringify(listed.map(({ inputSchema }) => inputSchema))).not.toContain('"secret"');
   });
@@ -270,6 +270,22 @@ describe("the tools", () => {
       .structuredContent;
     const changed = (await callTool(ada, "update_task", { id: row.id, due_at: null })).structuredContent.row;
     expect({ ...changed, updated_at: row.updated_at }).toEqual(row);
+  });
+
+  test("search finds rows of any resource, says where the words stand, and never another's", async () => {
+    const { row } = (await callTool(ada, "add_note", { title: "Moor", body: "A wombat sleeps here." }))
+      .structuredContent;
+    await callTool(ada, "add_task", { title: "Feed the wombat" });
+    const { structuredContent, content } = await callTool(ada, "search", { query: "wombat" });
+    expect(structuredContent).toMatchObject({ source: "all", more: false, limit: 10, partial: false });
+    expect(structuredContent.rows.map(({ resource }: Json) => resource).toSorted()).toEqual(["notes", "tasks"]);
+    const found = structuredContent.rows.find(({ resource }: Json) => resource === "notes");
+    expect(found).toMatchObject({ row: { id: row.id, _source: "local" }, snippet: "A wombat sleeps here." });
+    expect(content[0].text).toMatch(/^source all: 2 found, best first\.\n/);
+    expect(content[0].text).toContain('"snippet":"A wombat sleeps here."');
+    const only = await callTool(ada, "search", { query: "wombt", resources: ["tasks"], source: "local", limit: 1 });
+    expect(only.structuredContent.rows.map(({ row: { title } }: Json) => title)).toEqual(["Feed the wombat"]);
+    expect((await callTool(bob, "search", { query: "wombat" })).structuredContent.rows).toEqual([]);
   });
 
   test("answer text in lines that no row's text can break out of", async () => {

@@ -4,6 +4,7 @@ import { examples } from "../examples.ts";
 import { federationGateway } from "../federation-gateway.ts";
 import { changeScope, PRESET_NAMES, presets, readExpiry, readScope, type ScopeFlags } from "../grant-input.ts";
 import {
+  describeLimits,
   describeScope,
   findGrant,
   type Grant,
@@ -18,13 +19,18 @@ import { cliProblem } from "../problems.ts";
 import { shown } from "../rows.ts";
 import { formatFields } from "../table.ts";
 
-interface CreateFlags extends ScopeFlags {
+interface LimitFlags {
+  readonly requestsPerMinute?: number;
+  readonly concurrentRequests?: number;
+}
+
+interface CreateFlags extends ScopeFlags, LimitFlags {
   readonly name: string;
   readonly subject: string;
   readonly expires?: string;
 }
 
-interface EditFlags extends ScopeFlags {
+interface EditFlags extends ScopeFlags, LimitFlags {
   readonly name?: string;
   readonly expires?: string;
   readonly dryRun?: true;
@@ -45,6 +51,24 @@ function scopeOptions(command: Command): Command {
     .option("--scope-file <file>", "the whole scope as JSON, instead of flags; - is standard input");
 }
 
+function limitOptions(command: Command): Command {
+  return command
+    .option("--requests-per-minute <times>", "how often the peer may ask; 1200 when never given", wholeNumber)
+    .option(
+      "--concurrent-requests <times>",
+      "how many of its requests may be under way; 16 when never given",
+      wholeNumber,
+    );
+}
+
+/** As they are sent; what is left out stays as it is, or is the gateway's default. */
+function limitsOf({ requestsPerMinute, concurrentRequests }: LimitFlags) {
+  return {
+    ...(requestsPerMinute === undefined ? {} : { requests_per_minute: requestsPerMinute }),
+    ...(concurrentRequests === undefined ? {} : { concurrent_requests: concurrentRequests }),
+  };
+}
+
 /** `mosaic federation grant create` */
 export const defineCreate: DefineWithin = (group, run) => {
   const create = group
@@ -52,7 +76,7 @@ export const defineCreate: DefineWithin = (group, run) => {
     .description("Let another gateway read as one of your users; prints the line its user runs there (admins)")
     .requiredOption("--name <name>", "your name for the grant: whose gateway it is for")
     .requiredOption("--subject <user>", "as whom the other gateway reads: name, e-mail or id");
-  scopeOptions(create)
+  limitOptions(scopeOptions(create))
     .option("--expires <when>", "when the grant ends: 90d, 12h, 8w, 2026-12-03; never when not given")
     .action(
       run(async (invocation, flags: CreateFlags) => {
@@ -62,7 +86,7 @@ export const defineCreate: DefineWithin = (group, run) => {
         const expiresAt = readExpiry(expires, host.clock);
         const scope = await readScope(host, connection, flags);
         const { body } = await connection.call<IssuedInvite & { grant: Grant }>("POST", GRANTS_PATH, {
-          body: { name, subject, scope, expires_at: expiresAt },
+          body: { name, subject, scope, expires_at: expiresAt, ...limitsOf(flags) },
         });
         output.note(`${grantFields(body.grant)}\n\n${NEXT} ${shown(body.invite_expires_at)} UTC:`);
         output.result(body, () => body.join_command);
@@ -92,7 +116,7 @@ export const defineEdit: DefineWithin = (group, run) => {
     .command("edit <grant>")
     .description("Change a grant, by its id or name; what is not named stays. Holds from the next request on (admins)")
     .option("--name <name>", "another name");
-  scopeOptions(edit)
+  limitOptions(scopeOptions(edit))
     .option("--expires <when>", "when the grant ends: 90d, 12h, 8w, 2026-12-03; never")
     .option("--dry-run", "only show the difference")
     .action(
@@ -103,14 +127,15 @@ export const defineEdit: DefineWithin = (group, run) => {
         const connection = await federationGateway(invocation);
         const { grant, path } = await findGrant(connection, reference);
         const scope = await changeScope(host, connection, grant.scope, flags);
-        if (name === undefined && expires === undefined && scope === undefined) {
-          throw cliProblem("usage_invalid", { detail: "Nothing to change was given." });
-        }
         const changes = {
           ...(name === undefined ? {} : { name }),
           ...(scope === undefined ? {} : { scope }),
           ...(expiresAt === undefined ? {} : { expires_at: expiresAt }),
+          ...limitsOf(flags),
         };
+        if (Object.keys(changes).length === 0) {
+          throw cliProblem("usage_invalid", { detail: "Nothing to change was given." });
+        }
         if (flags.dryRun === true) {
           output.result({ dry_run: true, before: grant, changes }, () => difference(grant, { ...grant, ...changes }));
           output.note("Nothing was changed (--dry-run).");
@@ -125,6 +150,7 @@ export const defineEdit: DefineWithin = (group, run) => {
     edit,
     ["mosaic federation grant edit home --resources tasks --dry-run", "what would be different"],
     ["mosaic federation grant edit home --teams Platform --no-personal", "one team's rows from now on"],
+    ["mosaic federation grant edit home --requests-per-minute 60", "its peer may ask once a second, in the long run"],
     ["mosaic federation grant edit home --expires 30d", "ends in 30 days; --expires never takes the end away"],
   );
 };
@@ -134,6 +160,7 @@ function difference(before: Grant, now: Omit<Grant, "scope"> & { readonly scope?
   const rows = [
     ["name", before.name, now.name],
     ["may read", describeScope(before.scope), describeScope({ ...before.scope, ...(now.scope as GrantScope) })],
+    ["may ask", describeLimits(before), describeLimits(now)],
     ["expires", shownEnd(before), shownEnd(now)],
   ].filter(([, was, is]) => was !== is);
   if (rows.length === 0) return grantFields(before);

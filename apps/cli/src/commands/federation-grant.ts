@@ -46,6 +46,8 @@ export const defineGrants: DefineWithin = (group, run) => {
                   { heading: "STATUS" },
                   { heading: "SUBJECT", flexible: true },
                   { heading: "MAY READ", flexible: true },
+                  { heading: "A MINUTE" },
+                  { heading: "AT ONCE" },
                   { heading: "EXPIRES" },
                 ],
                 grants.map((grant) => [
@@ -54,6 +56,8 @@ export const defineGrants: DefineWithin = (group, run) => {
                   grant.status,
                   grant.subject.name ?? grant.subject.id,
                   describeScope(grant.scope),
+                  String(grant.requests_per_minute),
+                  String(grant.concurrent_requests),
                   shownEnd(grant),
                 ]),
                 output.width,

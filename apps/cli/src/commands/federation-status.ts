@@ -1,7 +1,7 @@
 import { Problem } from "@mosaicstack/foundation";
 import type { DefineWithin } from "../command-groups.ts";
 import { examples } from "../examples.ts";
-import { type FederationAlert, federationAlerts } from "../federation-alerts.ts";
+import { type AuditState, type FederationAlert, federationAlerts } from "../federation-alerts.ts";
 import { federationGateway } from "../federation-gateway.ts";
 import type { Gateway } from "../gateway.ts";
 import { listGrants } from "../grants.ts";
@@ -18,6 +18,7 @@ export interface FederationStatus {
   readonly peers: readonly Peer[];
   /** How many of the grants one may see are in each state. */
   readonly grants: Readonly<Record<string, number>>;
+  readonly audit?: AuditState;
 }
 
 /** Undefined: not for this user, or the gateway is too old to say. */
@@ -39,7 +40,13 @@ export const defineStatus: DefineWithin = (command, run) => {
       const { body } = await gateway.call<FederationStatus>("GET", "/api/v1/federation/status");
       const authority = await authorityOf(gateway);
       const suspended = (body.grants["suspended"] ?? 0) === 0 ? [] : await listGrants(gateway);
-      const alerts = federationAlerts({ peers: body.peers, grants: suspended, authority, now: host.clock.now() });
+      const alerts = federationAlerts({
+        peers: body.peers,
+        grants: suspended,
+        authority,
+        audit: body.audit,
+        now: host.clock.now(),
+      });
       const told = authority instanceof Problem ? undefined : authority;
       output.result({ alerts, ...body, authority: told ?? null }, () =>
         [
@@ -71,12 +78,17 @@ function alertLines(alerts: readonly FederationAlert[], output: Output): string 
     .join("\n");
 }
 
-function fields({ endpoint, peers, grants }: FederationStatus, authority: Authority | undefined): string {
+function fields({ endpoint, peers, grants, audit }: FederationStatus, authority: Authority | undefined): string {
   const counted = Object.entries(grants).map(([state, count]) => `${count} ${state}`);
   return formatFields([
     ["peers are answered at", endpoint],
     ["grants", counted.join(", ") || "none"],
     ["peers", String(peers.length)],
+    ...(audit === undefined ? [] : [["audit log", describeAudit(audit)] as const]),
     ...(authority === undefined ? [] : [["certificate authority", describeAuthority(authority)] as const]),
   ]);
+}
+
+function describeAudit({ queued, dropped, failing }: AuditState): string {
+  return `${failing ? "NOT WRITTEN" : "ok"}, ${queued} waiting, ${dropped} without room`;
 }

@@ -1,5 +1,6 @@
 import type { Define } from "../command-groups.ts";
 import { examples } from "../examples.ts";
+import { defineAudit } from "./federation-audit.ts";
 import { defineAuthority } from "./federation-ca.ts";
 import { defineGrants } from "./federation-grant.ts";
 import { definePeers } from "./federation-peer.ts";
@@ -25,5 +26,9 @@ export const define: Define = (group, run) => {
   );
   definePeers(group.command("peer").description("Gateways you read from: add, list, show, renew, remove"), run);
   defineStatus(group.command("status").description("What needs looking at; peers, grants and the listener"), run);
+  defineAudit(
+    group.command("audit").description("Who asked for what, and what was answered: list, verify, export"),
+    run,
+  );
   defineAuthority(group.command("ca").description("The gateway's certificate authority: status"), run);
 };

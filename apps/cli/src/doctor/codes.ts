@@ -30,6 +30,23 @@ export const doctorFault = problemTable({
     title: "The root certificate of this gateway's certificate authority has ended: no peer trusts it any more.",
     remedy: "Make a new authority, and invite every peer anew.",
   },
+  authority_root_differs: {
+    status: 502,
+    title: "The step-ca that answers is not of the root certificate that is configured.",
+    remedy:
+      "Set certificateAuthority.rootFile to the root_ca.crt of that step-ca's folder `gateway`, or correct certificateAuthority.url. Where step-ca was made anew, every peer has to be invited anew.",
+  },
+  provisioner_missing: {
+    status: 502,
+    title: "step-ca has no provisioner of the name that the gateway asks by.",
+    remedy: "Compare the provisioners of its ca.json with those in deploy/step-ca, then restart step-ca.",
+  },
+  provisioner_key_differs: {
+    status: 502,
+    title: "step-ca knows the gateway's provisioner by another key than the gateway has.",
+    remedy:
+      "Set STEP_CA_PROVISIONER_KEY_FILE to the provisioner_key.jwe that was made together with that step-ca's ca.json.",
+  },
   data_directory_unusable: {
     status: 503,
     title: "The data directory is no folder, or may not be written to.",
@@ -106,6 +123,10 @@ export const doctorWarnings = {
     title: "The root certificate of this gateway's certificate authority ends within 30 days.",
     remedy: "Plan a new authority: every peer has to be invited anew.",
   },
+  provisioner_renews: {
+    title: "step-ca renews peers' certificates by itself: nobody asks whether the grant still stands.",
+    remedy: "Set `disableRenewal` in the provisioner's claims, as deploy/step-ca does, then restart step-ca.",
+  },
   disk_low: {
     title: "Less than 1 GiB is free where the data is kept.",
     remedy: "Free space on that disk.",
@@ -147,6 +168,10 @@ export const doctorWarnings = {
     title: "The gateway serves without Valkey: jobs and messages between replicas wait for it.",
     remedy: "Bring Valkey back; the gateway connects by itself.",
   },
+  audit_degraded: {
+    title: "The audit log can't be written, or has no room: requests of peers are refused once it is full.",
+    remedy: "Look at the gateway's log and at the database; what waits is written once it can be.",
+  },
   federation_listener_unreachable: {
     title: "The listener for peers does not answer from here, so peers may not reach this gateway.",
     remedy: "Look at federation.publicUrl, the firewall, and what forwards the port. A proxy must pass TLS through.",
@@ -154,6 +179,14 @@ export const doctorWarnings = {
   peer_not_confirmed: {
     title: "The enrollment at a peer was not finished: it is not asked.",
     remedy: "Run `mosaic federation peer add` again with the same invite.",
+  },
+  peer_degraded: {
+    title: "The certificate for a peer can't be renewed; it is good until it ends.",
+    remedy: "Run mosaic federation status: it says why, until when, and what helps.",
+  },
+  peer_moved: {
+    title: "A peer says that it has moved, and cannot be reached where it says it is.",
+    remedy: "Ask its admin to check federation.publicUrl. It is read at its previous address meanwhile.",
   },
   peer_certificate_ending: {
     title: "The certificate for a peer ends in less than a day.",
@@ -187,8 +220,14 @@ export const passedOn: readonly string[] = [
   "database_outdated",
   "database_newer",
   "vector_unavailable",
+  "peer_reader_unavailable",
+  "trigrams_unavailable",
   "valkey_unreachable",
   "valkey_unusable",
+  "ca_unreachable",
+  "ca_refused",
+  "ca_answer_invalid",
+  "ca_key_unusable",
   "gateway_unreachable",
   "gateway_untrusted",
   "gateway_timeout",

@@ -51,6 +51,13 @@ interface Holder {
   readonly host?: string;
 }
 
+/** Whether somebody has the folder open, or had it open when the machine or the process ended. */
+export async function isLocked(directory: string): Promise<boolean> {
+  const holder = await lockHolder(directory);
+  if (holder === undefined) return false;
+  return (holder.host !== undefined && holder.host !== hostname()) || isRunning(holder.pid);
+}
+
 /** Who has an embedded database open: the lock is a folder with one file, named by a token, that says so. */
 async function lockHolder(directory: string): Promise<Holder | undefined> {
   for (const lock of [join(directory, "lock"), join(directory, "database", "lock")]) {

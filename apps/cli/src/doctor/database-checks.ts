@@ -23,7 +23,8 @@ export async function checkDatabase(access: DatabaseAccess, vector: boolean): Pr
     await probePostgres({ ...access, vector: withVector, connectTimeoutMs: LIMIT_MS });
   try {
     const findings = await look(vector);
-    return { checks: await judge(access, findings, vector), isReadable: findings.migrations === "current" };
+    const isReadable = findings.migrations === "current" && findings.peerReader === undefined;
+    return { checks: await judge(access, findings, vector), isReadable };
   } catch (error) {
     if (!(error instanceof Problem) || error.code !== "vector_unavailable") {
       return { checks: [faulty("postgresql", error)], isReadable: false };
@@ -49,8 +50,10 @@ async function judge(access: DatabaseAccess, findings: PostgresFindings, vector:
       latency_ms: latency,
     },
     ...(vector ? [judgeVector(findings)] : []),
+    await judgeTrigrams(access, findings),
     judgeRole(access, findings),
     await judgeMigrations(access, findings),
+    ...(vector ? [await judgeWall(access, findings)] : []),
     judgeClock(findings),
   ];
 }
@@ -58,6 +61,16 @@ async function judge(access: DatabaseAccess, findings: PostgresFindings, vector:
 function judgeVector({ vector: { available, installed } }: PostgresFindings): Check {
   if (installed !== undefined) return ok("pgvector", `version ${installed}`);
   return ok("pgvector", `version ${available ?? "?"} is on the server; the first start enables it`);
+}
+
+/** Search finds misspelt words by it, in every tier. */
+async function judgeTrigrams({ host, port }: DatabaseAccess, { trigrams }: PostgresFindings): Promise<Check> {
+  const { available, installed } = trigrams;
+  if (installed !== undefined) return ok("pg_trgm", `version ${installed}`);
+  if (available !== undefined)
+    return ok("pg_trgm", `version ${available} is on the server; the first start enables it`);
+  const { storageProblem } = await import("@mosaicstack/storage");
+  return faulty("pg_trgm", storageProblem("trigrams_unavailable", { extensions: { host, port } }));
 }
 
 function judgeRole({ migrateAs }: DatabaseAccess, { role }: PostgresFindings): Check {
@@ -68,6 +81,15 @@ function judgeRole({ migrateAs }: DatabaseAccess, { role }: PostgresFindings): C
   }
   const owner = role.ownsSchema && migrateAs === undefined ? "; it also migrates (database.migrationUser can)" : "";
   return ok(name, `row-level security holds for it${owner}`);
+}
+
+async function judgeWall(access: DatabaseAccess, { peerReader, migrations }: PostgresFindings): Promise<Check> {
+  const name = "second wall";
+  if (peerReader === undefined) {
+    return ok(name, migrations === "current" ? "row-level security bounds what peers read" : "the next start makes it");
+  }
+  const { peerReaderProblem } = await import("@mosaicstack/storage");
+  return faulty(name, peerReaderProblem(peerReader, access));
 }
 
 async function judgeMigrations(access: DatabaseAccess, { migrations, role }: PostgresFindings): Promise<Check> {

@@ -68,6 +68,10 @@ function checkPeer(peer: Peer, report: SourceReport | undefined, now: Date): Che
   if (life === "ending") {
     return warning(name, "peer_certificate_ending", `Its certificate ends ${end} UTC, in less than a day.`);
   }
+  if (peer.warning !== null) {
+    const code = peer.warning.code === "peer_address_unusable" ? "peer_moved" : "peer_degraded";
+    return warning(name, code, peer.warning.detail, peer.warning.remedy);
+  }
   const latency = Math.round(report.took_ms);
   return { ...ok(name, `answered in ${latency} ms; certificate until ${end}`), latency_ms: latency };
 }

@@ -74,7 +74,8 @@ async function checkReadiness(gateway: Gateway): Promise<Check> {
     if (lacking === undefined) return ok(name, "it can serve: its database answers");
     const { service, since, cause = "no cause told" } = lacking;
     const when = since === undefined ? "" : ` since ${since}`;
-    return warning(name, "coordination_degraded", `The gateway's ${service} does not work${when}: ${cause}.`);
+    const code = service === "audit" ? "audit_degraded" : "coordination_degraded";
+    return warning(name, code, `The gateway's ${service} does not work${when}: ${cause}.`);
   } catch (error) {
     return faulty(name, error);
   }

@@ -4,11 +4,28 @@ import { bounded, LIMIT_MS } from "./bounded.ts";
 import { type Check, faulty, ok } from "./check.ts";
 import { checkDatabase } from "./database-checks.ts";
 import { checkQueue } from "./queue-check.ts";
+import { checkStepCa } from "./step-ca-check.ts";
 import { checkStoredData } from "./stored-data-checks.ts";
 
+/** Of a tier whose database is a service. */
+type ServedConfig = Exclude<LoadedConfig["config"], { readonly dataDirectory: string }>;
+
 /** Looks at the services a gateway of this configuration needs, whether or not it runs. */
-export async function checkServices(host: Host, { config, secrets }: LoadedConfig): Promise<readonly Check[]> {
-  if ("dataDirectory" in config) return [];
+export async function checkServices(host: Host, loaded: LoadedConfig): Promise<readonly Check[]> {
+  const { config, secrets } = loaded;
+  const now = host.clock.now();
+  const authority = bounded(host, "certificate authority", async () => await checkStepCa(loaded, now));
+  const [services, ofAuthority] = await Promise.all([
+    "dataDirectory" in config ? [] : checkDatabaseAndQueue(host, { config, secrets }),
+    authority,
+  ]);
+  return [...services, ...ofAuthority];
+}
+
+async function checkDatabaseAndQueue(
+  host: Host,
+  { config, secrets }: Pick<LoadedConfig, "secrets"> & { readonly config: ServedConfig },
+): Promise<readonly Check[]> {
   const [{ databaseAccess, queueAccess }] = await Promise.all([
     import("@mosaicstack/config"),
     // Loaded before any check's time runs.
@@ -24,7 +41,11 @@ export async function checkServices(host: Host, { config, secrets }: LoadedConfi
     } catch (error) {
       return [faulty("postgresql", error)];
     }
-    return await checkDatabaseAndData(host, access, { isFederated, sealSecret });
+    return await checkDatabaseAndData(host, access, {
+      isFederated,
+      hasOwnAuthority: isFederated && config.certificateAuthority.kind === "embedded",
+      sealSecret,
+    });
   };
   const queue = async (): Promise<readonly Check[]> =>
     isFederated ? await bounded(host, "valkey", async () => await checkQueue(queueAccess(config.queue, secrets))) : [];
@@ -34,7 +55,11 @@ export async function checkServices(host: Host, { config, secrets }: LoadedConfi
 async function checkDatabaseAndData(
   host: Host,
   access: DatabaseAccess,
-  { isFederated, sealSecret }: { readonly isFederated: boolean; readonly sealSecret: string | undefined },
+  {
+    isFederated,
+    hasOwnAuthority,
+    sealSecret,
+  }: { readonly isFederated: boolean; readonly hasOwnAuthority: boolean; readonly sealSecret: string | undefined },
 ): Promise<readonly Check[]> {
   let isReadable = false;
   const [database, migrating] = await Promise.all([
@@ -51,7 +76,7 @@ async function checkDatabaseAndData(
   const data = await bounded(
     host,
     "stored data",
-    async () => await checkStoredData({ access, sealSecret, hasAuthority: isFederated, now }),
+    async () => await checkStoredData({ access, sealSecret, isFederated, hasOwnAuthority, now }),
   );
   return [...checks, ...data];
 }

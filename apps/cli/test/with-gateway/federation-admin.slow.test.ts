@@ -74,6 +74,16 @@ describe("a grant's life, from the command line", { timeout: SLOW_MS }, () => {
       scope: { resources: ["tasks", "notes", "memory"], excluded_resources: ["memory"], include_personal: true },
     });
     expect(await work.data(grant("edit", "Ada's home", "--expires", "never"))).toMatchObject({ expires_at: null });
+    const slower = await work.mosaic(grant("edit", "Ada's home", "--requests-per-minute", "600"));
+    expect(slower.out).toMatch(/^may ask, was +1200 times a minute, 16 at once$/mu);
+    expect(slower.out).toMatch(/^may ask, now +600 times a minute, 16 at once$/mu);
+    const narrower = await work.data(grant("edit", "Ada's home", "--concurrent-requests", "12"));
+    expect(narrower).toMatchObject({ requests_per_minute: 600, concurrent_requests: 12 });
+    expect((await work.mosaic(grant("show", "Ada's home"))).out).toMatch(/^may ask +600 times a minute, 12 at once$/mu);
+    expect((await work.mosaic(grant("list"))).out).toMatch(/ 600 +12 +never/u);
+    expect(await work.mosaic(grant("edit", "Ada's home", "--concurrent-requests", "1001"))).toMatchObject({
+      err: expect.stringContaining("concurrent_requests"),
+    });
     expect((await work.mosaic(grant("edit", "Ada's home"))).err).toContain("Nothing to change was given.");
     const { scopes } = await work.data<{ scopes: unknown[] }>(grant("show", "Ada's home", "--history"));
     expect(scopes).toHaveLength(2);
@@ -308,7 +318,13 @@ describe("a peer", { timeout: SLOW_MS }, () => {
     const failed = await home.mosaic(peer("renew", "gone"));
     expect(failed).toMatchObject({ status: 7, out: "", err: expect.stringContaining("(peer_unreachable") });
     expect((await home.mosaic(peer("show", "gone"))).out).toMatch(/^last renewal +failed: peer_unreachable$/mu);
-    for (let attempt = 0; attempt < 2; attempt += 1) await home.mosaic(peer("renew", "gone"));
+    // Nor does anybody ask again and again after a failure.
+    const held = await home.mosaic(peer("renew", "gone"));
+    expect(held).toMatchObject({ status: 9, err: expect.stringMatching(/Try again in \d+ s\./u) });
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      homeClock.offsetMs += 11_000;
+      expect(await home.mosaic(peer("renew", "gone"))).toMatchObject({ status: 7 });
+    }
     const status = await home.mosaic(["federation", "status"]);
     // First what needs looking at.
     expect(status.out).toMatch(/^ALERT {2}The certificate for the peer "gone" can't be renewed since /u);

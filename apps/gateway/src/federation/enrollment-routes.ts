@@ -1,6 +1,5 @@
-import { enrollmentResponseSchema, federationProblem } from "@mosaicstack/federation-protocol";
-import { createAttemptLimit, type Enrollment, toProblem } from "@mosaicstack/federation-server";
-import type { Clock } from "@mosaicstack/foundation";
+import { enrollmentResponseSchema } from "@mosaicstack/federation-protocol";
+import { type Enrollment, type EnrollmentLimits, toProblem } from "@mosaicstack/federation-server";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 
@@ -10,41 +9,11 @@ On the gateway that should read from here, run:
   mosaic federation peer add '<this whole link, quoted>'
 `;
 
-/** How many refused attempts there may be in a minute. Those that succeed are limited by the invites there are. */
-const REFUSALS = { perAddress: 100, inTotal: 1000 };
-const WINDOW_MS = 60_000;
-
 /** Where an invite's token is redeemed. Public: the token is the credential, and it stands in the body. */
 export function enrollmentRoutes(
   app: FastifyInstance,
-  {
-    enrollment,
-    clock,
-    refusals = REFUSALS,
-  }: {
-    readonly enrollment: Enrollment;
-    readonly clock: Clock;
-    /** Default: 100 a minute from one address, and 1,000 from all of them. */
-    readonly refusals?: typeof REFUSALS;
-  },
+  { enrollment, limits }: { readonly enrollment: Enrollment; readonly limits: EnrollmentLimits },
 ): void {
-  const perAddress = createAttemptLimit({ clock, max: refusals.perAddress, windowMs: WINDOW_MS });
-  const inTotal = createAttemptLimit({ clock, max: refusals.inTotal, windowMs: WINDOW_MS });
-
-  /** Counts an attempt as refused until it turns out otherwise. @returns takes it off the counts @throws Problem `rate_limited` */
-  function count(address: string): () => void {
-    const own = perAddress.attempt(address);
-    const all = own.kind === "refused" ? own : inTotal.attempt("all");
-    if (own.kind === "allowed" && all.kind === "allowed") {
-      return () => {
-        own.forgive();
-        all.forgive();
-      };
-    }
-    const seconds = all.kind === "refused" ? all.retryAfterSeconds : 1;
-    throw federationProblem("rate_limited", { headers: { "retry-after": String(seconds) } });
-  }
-
   app.get(
     "/enroll",
     { config: { access: "public" }, schema: { hide: true, response: { 200: z.string() } } },
@@ -62,7 +31,7 @@ export function enrollmentRoutes(
       },
     },
     async (request) => {
-      const forgive = count(request.ip);
+      const forgive = await limits.count(request.ip);
       try {
         const response = await enrollment.redeem(request.body, { requestId: request.id, address: request.ip });
         forgive();

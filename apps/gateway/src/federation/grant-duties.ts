@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type { CertificateAuthority } from "@mosaicstack/certificate-authority";
 import type { Coordination } from "@mosaicstack/coordination";
 import {
@@ -19,6 +20,8 @@ import type { Store } from "@mosaicstack/storage";
 import type { FastifyBaseLogger } from "fastify";
 
 const REFRESH_CRL_MS = 60_000;
+/** How often it tries to compare while it never could since its start. */
+const FIRST_COMPARISON_MS = 5_000;
 
 /** What a serving gateway does about grants and their certificates without being asked. */
 export interface GrantDuties {
@@ -26,7 +29,10 @@ export interface GrantDuties {
   readonly crl: CrlPublication;
   /** How many revocations the CA has not been told of yet. */
   countUntold(): Promise<number>;
-  /** Compares the database with the CA's CRL, then begins all that goes on. Before the listener for peers opens. */
+  /**
+   * Compares the database with the CA's CRL, then begins all that goes on. Before the listener for peers opens. Where the CA can't be
+   * asked, it begins all the same, says so, and compares as soon as the CA answers: docs/federation/SETUP.md says why.
+   */
   start(): Promise<void>;
   /** Ends what this process does by itself; the jobs end with the coordination. */
   stop(): Promise<void>;
@@ -82,6 +88,23 @@ export function composeGrantDuties(dependencies: {
     { name: "revocation-reconciliation", everyMs: RECONCILE_MS, work: () => reconciliation.reconcile() },
   ];
   let refreshing: NodeJS.Timeout | undefined;
+  const stopping = new AbortController();
+  let comparing: Promise<void> | undefined;
+
+  /** Tries until it could be compared once. On every replica: the job is one replica's, and may be due in a minute. */
+  async function compareWhenPossible(): Promise<void> {
+    const { signal } = stopping;
+    while (!signal.aborted) {
+      await setTimeout(FIRST_COMPARISON_MS, undefined, { signal, ref: false }).catch(() => undefined);
+      if (signal.aborted) return;
+      try {
+        if ((await reconciliation.reconcile()).kind === "nothing_to_compare") continue;
+        return log.info("the database was compared with the certificate authority's CRL");
+      } catch (error) {
+        log.warn({ err: error }, "the database can't be compared with the certificate authority's CRL");
+      }
+    }
+  }
 
   return {
     crl,
@@ -90,6 +113,7 @@ export function composeGrantDuties(dependencies: {
       const { kind } = await reconciliation.reconcile();
       if (kind === "nothing_to_compare") {
         log.warn("there is no CRL to compare the database with: a restored backup would go unnoticed until there is");
+        comparing = compareWhenPossible();
       }
       watch.start();
       // On every replica: each serves a list of its own.
@@ -100,7 +124,8 @@ export function composeGrantDuties(dependencies: {
     },
     async stop() {
       clearInterval(refreshing);
-      await watch.stop();
+      stopping.abort();
+      await Promise.all([watch.stop(), comparing]);
     },
   };
 }

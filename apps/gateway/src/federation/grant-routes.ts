@@ -1,4 +1,4 @@
-import type { Actor, Grants } from "@mosaicstack/federation-server";
+import { type Actor, GRANT_LIMITS, type Grants } from "@mosaicstack/federation-server";
 import { instant, title } from "@mosaicstack/resources";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
@@ -16,18 +16,42 @@ import {
 
 const scope = z.unknown().describe("What the peer may read; see the schema of a grant's `scope`");
 
+const { requestsPerMinute, concurrentRequests } = GRANT_LIMITS;
+const limits = {
+  requests_per_minute: z
+    .int()
+    .min(1)
+    .max(requestsPerMinute.most)
+    .optional()
+    .describe(`How often its peer may ask, a sixth of it at once; ${requestsPerMinute.default} unless it is said`),
+  concurrent_requests: z
+    .int()
+    .min(1)
+    .max(concurrentRequests.most)
+    .optional()
+    .describe(
+      `How many requests of its peer may be under way at once; ${concurrentRequests.default} unless it is said`,
+    ),
+};
+
 const newGrantSchema = z.strictObject({
   name: title(200),
   subject: title(320).describe("The user as whom the peer reads: id, e-mail or name"),
   scope,
   expires_at: instant.optional(),
+  ...limits,
 });
 
 const grantChangesSchema = z.strictObject({
   name: title(200).optional(),
   scope: scope.optional(),
   expires_at: instant.nullable().optional().describe("Sooner or later, not in the past; null: it has no end"),
+  ...limits,
 });
+
+function limitsOf(body: Pick<z.output<typeof newGrantSchema>, keyof typeof limits>) {
+  return { requestsPerMinute: body.requests_per_minute, concurrentRequests: body.concurrent_requests };
+}
 
 const byId = z.strictObject({ id: z.string() });
 const revocationQuery = z.strictObject({
@@ -69,7 +93,7 @@ export function grantRoutes(untyped: FastifyInstance, { grants }: { readonly gra
     },
     async (request, reply) => {
       const { name, subject, scope: wanted, expires_at: expiresAt } = request.body;
-      const input = { name, subject, scope: wanted, expiresAt: expiresAt ?? null };
+      const input = { name, subject, scope: wanted, expiresAt: expiresAt ?? null, ...limitsOf(request.body) };
       const made = await grants.create(actorOf(request), input);
       return await reply.code(201).send({ grant: grantJson(made.grant), ...inviteJson(made.invite) });
     },
@@ -95,7 +119,7 @@ export function grantRoutes(untyped: FastifyInstance, { grants }: { readonly gra
     {
       config: forAdministrators,
       schema: {
-        summary: "Change a grant's name, scope or end",
+        summary: "Change a grant's name, scope, end or limits",
         description: "Takes effect with the peer's next request.",
         tags,
         params: byId,
@@ -104,8 +128,9 @@ export function grantRoutes(untyped: FastifyInstance, { grants }: { readonly gra
       },
     },
     async (request) => {
-      const { expires_at: expiresAt, ...changes } = request.body;
-      return grantJson(await grants.edit(actorOf(request), request.params.id, { ...changes, expiresAt }));
+      const { name, scope: wanted, expires_at: expiresAt } = request.body;
+      const changes = { name, scope: wanted, expiresAt, ...limitsOf(request.body) };
+      return grantJson(await grants.edit(actorOf(request), request.params.id, changes));
     },
   );
 

@@ -6,21 +6,23 @@ import { createBlendedReader, createPeers } from "@mosaicstack/federation-client
 import {
   createCertificates,
   createEnrollment,
+  createEnrollmentLimits,
   createGrantAnnouncer,
   createGrants,
   createLastUses,
   createListener,
   createLiveSockets,
   createRenewal,
-  isServerCertificateDue,
-  issueServerCertificate,
 } from "@mosaicstack/federation-server";
 import type { Coordination } from "@mosaicstack/coordination";
 import type { Clock } from "@mosaicstack/foundation";
-import type { Sealer, Store } from "@mosaicstack/storage";
+import type { AuditQueueStatus, Sealer, Store } from "@mosaicstack/storage";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import { listenerUrl } from "../http/listener-url.ts";
-import { openAuthority } from "./authority.ts";
+import type { EmbedQuery } from "../reading/local-search.ts";
+import { openAudit } from "./audit.ts";
+import { auditRoutes } from "./audit-routes.ts";
+import { openAuthority, openServerCertificate } from "./authority.ts";
 import { authorityRoute } from "./authority-route.ts";
 import { CRL_PATH, crlRoute } from "./crl-route.ts";
 import { enrollmentRoutes } from "./enrollment-routes.ts";
@@ -40,6 +42,10 @@ export interface Federation {
   forgetUser(userId: string): void;
   /** For the people listener's `tls: auto`. */
   serverCertificate(): { readonly cert: string; readonly key: string };
+  /** Makes the next one now rather than when it is due. @throws Problem of the authority; the current one stays then */
+  renewServerCertificate(): Promise<void>;
+  /** Whether requests are recorded, and what is missing. */
+  auditStatus(): AuditQueueStatus;
   /** Opens the mTLS listener. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -47,7 +53,6 @@ export interface Federation {
   endpoint(): string;
 }
 
-const renewalCheckMs = 3_600_000;
 const RENEW_PEERS_MS = 60_000;
 
 export async function composeFederation(dependencies: {
@@ -58,6 +63,8 @@ export async function composeFederation(dependencies: {
   readonly clock: Clock;
   readonly log: FastifyBaseLogger;
   readonly localReader: Reader;
+  /** Absent: no embedding provider is configured. */
+  readonly embedQuery: EmbedQuery | undefined;
   readonly coordination: Coordination;
   /** Where people reach this gateway, and invites are redeemed; known once it listens. */
   readonly peopleUrl: () => string;
@@ -65,10 +72,8 @@ export async function composeFederation(dependencies: {
   const { config, secrets, store, sealer, clock, log, localReader, coordination } = dependencies;
   const settings = config.federation;
   const authority = await openAuthority({ config: config.certificateAuthority, secrets, store, sealer, clock });
-  const hostnames = [config.http.publicUrl, settings.publicUrl].flatMap((url) =>
-    url === undefined ? [] : [hostnameOf(url)],
-  );
-  let certificate = await issueServerCertificate(authority, clock, hostnames);
+  const urls = [config.http.publicUrl, settings.publicUrl];
+  const serverCertificate = await openServerCertificate({ authority, store, sealer, clock, log, urls });
   let address: AddressInfo | undefined;
   const endpoint = (): string => {
     if (settings.publicUrl !== undefined) return settings.publicUrl;
@@ -76,12 +81,13 @@ export async function composeFederation(dependencies: {
     return listenerUrl("https", address);
   };
 
+  const audit = await openAudit({ store, sealer, clock, log });
   const liveSockets = createLiveSockets();
   const announcer = createGrantAnnouncer({ liveSockets, coordination });
   const { certificateLifetimeDays } = settings;
   const certificates = createCertificates({ store, clock, authority, certificateLifetimeDays });
   const crlUrl = () => `${dependencies.peopleUrl()}${CRL_PATH}`;
-  const enrollment = createEnrollment({ store, clock, certificates, endpoint, crlUrl });
+  const enrollment = createEnrollment({ store, clock, certificates, endpoint, crlUrl, limits: coordination.limits });
   const renewal = createRenewal({ store, clock, certificates, endpoint });
   const lastUses = createLastUses({ clock });
   const grants = createGrants({
@@ -97,18 +103,23 @@ export async function composeFederation(dependencies: {
   const listener = createListener({
     host: settings.host,
     port: settings.port,
-    certificate,
+    certificate: serverCertificate.current(),
     rootPem: authority.rootPem,
     store,
     clock,
     maxRowsPerQuery: settings.maxRowsPerQuery,
+    embedQuery: dependencies.embedQuery,
     liveSockets,
     certificates,
     renewal,
     announcer,
+    limits: coordination.limits,
+    auditQueue: audit.queue,
     record(entry) {
       if (entry.outcome === "ok" && entry.grantId !== null) lastUses.note(entry.grantId);
-      log.info({ federation: entry }, "peer request");
+      // What was answered is in the audit; the log, which is written while the peer waits, has what was refused.
+      const level = entry.outcome === "ok" ? "debug" : "info";
+      log[level]({ federation: entry }, "peer request");
     },
   });
   const duties = composeGrantDuties({
@@ -126,6 +137,7 @@ export async function composeFederation(dependencies: {
     store,
     sealer,
     clock,
+    audit: audit.queue,
     alert({ userId, name, from, to, code }) {
       const changed = { userId, peer: name, from, to, code };
       if (to === "active") log.info(changed, "a peer works again");
@@ -139,24 +151,15 @@ export async function composeFederation(dependencies: {
     deadlineMs: settings.deadlineMs,
   });
 
-  const serverRenewal = setInterval(() => {
-    if (!isServerCertificateDue(certificate, clock.now())) return;
-    issueServerCertificate(authority, clock, hostnames).then(
-      (renewed) => {
-        certificate = renewed;
-        listener.present(renewed);
-      },
-      (error: unknown) => log.error({ err: error }, "the server certificate could not be renewed"),
-    );
-  }, renewalCheckMs);
-  serverRenewal.unref();
+  serverCertificate.onRenewed((renewed) => listener.present(renewed));
 
   return {
     reader,
     routes(app) {
-      enrollmentRoutes(app, { enrollment, clock });
+      enrollmentRoutes(app, { enrollment, limits: createEnrollmentLimits(coordination.limits) });
       grantRoutes(app, { grants });
-      peerRoutes(app, { peers, grants, endpoint });
+      auditRoutes(app, { audit, store, peers });
+      peerRoutes(app, { peers, grants, endpoint, clock, auditStatus: () => audit.queue.status() });
       crlRoute(app, duties);
       authorityRoute(app, { config: config.certificateAuthority, rootPem: authority.rootPem, duties });
     },
@@ -165,8 +168,11 @@ export async function composeFederation(dependencies: {
       await grants.revokeAllOf(userId);
     },
     forgetUser: (userId) => peers.forgetUser(userId),
-    serverCertificate: () => certificate,
+    serverCertificate: () => serverCertificate.current(),
+    auditStatus: () => audit.queue.status(),
+    renewServerCertificate: () => serverCertificate.renew(),
     async start() {
+      serverCertificate.start();
       await duties.start();
       await coordination.schedule({
         name: "peer-renewal",
@@ -176,13 +182,10 @@ export async function composeFederation(dependencies: {
       address = await listener.start();
     },
     async stop() {
-      clearInterval(serverRenewal);
-      await Promise.all([listener.stop(), peers.close(), duties.stop()]);
+      await Promise.all([serverCertificate.stop(), listener.stop(), peers.close(), duties.stop()]);
+      // What was recorded until now is written, while there is a database still.
+      await audit.close();
     },
     endpoint,
   };
-}
-
-function hostnameOf(url: string): string {
-  return new URL(url).hostname.replace(/^\[(.*)\]$/, "$1");
 }

@@ -1,4 +1,10 @@
-import { getResponseSchema, listResponseSchema, type Reader, type Source } from "@mosaicstack/federation-protocol";
+import {
+  getResponseSchema,
+  listResponseSchema,
+  type Reader,
+  searchResponseSchema,
+  type Source,
+} from "@mosaicstack/federation-protocol";
 import { resourceProblem } from "@mosaicstack/resources";
 
 /** This gateway's own rows as one source among others. */
@@ -18,6 +24,14 @@ export function localSource(reader: Reader, userId: string): Source {
       const { rowJson } = await reader.get(userId, { source: "local", resource, id });
       if (rowJson === undefined) throw resourceProblem("not_found");
       return getResponseSchema.parse({ row: JSON.parse(rowJson) as unknown });
+    },
+    async search({ query, resources, limit, team }) {
+      const answer = await reader.search(userId, { source: "local", query, resources, limit, team });
+      return searchResponseSchema.parse({
+        rows: JSON.parse(answer.rowsJson) as unknown,
+        more: answer.more,
+        limit,
+      });
     },
     async capabilities() {
       const { capabilities } = await reader.capabilities(userId, "local");

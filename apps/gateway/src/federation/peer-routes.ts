@@ -1,11 +1,15 @@
 import type { Peer, Peers } from "@mosaicstack/federation-client";
 import { peerSource } from "@mosaicstack/federation-protocol";
 import type { Grants } from "@mosaicstack/federation-server";
+import type { Clock } from "@mosaicstack/foundation";
 import { text, title } from "@mosaicstack/resources";
+import type { AuditQueueStatus } from "@mosaicstack/storage";
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
+import { sourceWarning } from "../http/answers.ts";
 import { actorOf } from "./grant-routes.ts";
+import { createRenewalLimit } from "./renewal-limit.ts";
 
 const peerSchema = z.object({
   name: z.string(),
@@ -15,9 +19,16 @@ const peerSchema = z.object({
   grant_id: z.uuid().nullable(),
   not_after: z.iso.datetime().nullable().describe("The end of the client certificate's life"),
   generation: z.int().describe("Which of the grant's certificates is in use, counted from 1; 0 until enrolled"),
-  degraded_since: z.iso.datetime().nullable().describe("Since when the certificate's renewal fails"),
+  degraded_since: z.iso
+    .datetime()
+    .nullable()
+    .describe("Since when the certificate's renewal fails, or the peer is not where it says it is"),
   renew_at: z.iso.datetime().nullable().describe("When the certificate is renewed, or tried to be again"),
-  renew_error: z.string().nullable().describe("Why the last renewal failed, or what ended the peer: an error code"),
+  renew_error: z
+    .string()
+    .nullable()
+    .describe("Why the last renewal failed, what ended the peer, or `peer_address_unusable`: an error code"),
+  warning: sourceWarning.nullable().describe("What you should see to while the peer answers still; null: nothing"),
   last_success_at: z.iso.datetime().nullable(),
   last_failure_at: z.iso.datetime().nullable(),
   last_failure: z.string().nullable().describe("The last failure's error code"),
@@ -32,6 +43,13 @@ const statusSchema = z.object({
   endpoint: z.string().describe("Where this gateway answers peers"),
   peers: z.array(peerSchema),
   grants: z.record(z.string(), z.int()).describe("How many grants you may see are in each state"),
+  audit: z
+    .object({
+      queued: z.int().describe("Entries that are not in the database yet"),
+      dropped: z.int().describe("Entries there was no room for since the gateway started"),
+      failing: z.boolean().describe("Whether the database does not take them"),
+    })
+    .describe("Of the audit log"),
 });
 
 const newPeerSchema = z.strictObject({
@@ -60,6 +78,7 @@ function peerJson(peer: Peer): z.output<typeof peerSchema> {
     degraded_since: instant(peer.degradedSince),
     renew_at: instant(peer.renewAt),
     renew_error: peer.renewError,
+    warning: peer.warning,
     last_success_at: instant(peer.lastSuccessAt),
     last_failure_at: instant(peer.lastFailureAt),
     last_failure: peer.lastFailure,
@@ -75,12 +94,25 @@ function instant(at: Date | null): string | null {
 /** The gateways a user reads from. Each belongs to the user who added it, administrators included. */
 export function peerRoutes(
   untyped: FastifyInstance,
-  { peers, grants, endpoint }: { readonly peers: Peers; readonly grants: Grants; readonly endpoint: () => string },
+  {
+    peers,
+    grants,
+    endpoint,
+    auditStatus,
+    clock,
+  }: {
+    readonly peers: Peers;
+    readonly grants: Grants;
+    readonly endpoint: () => string;
+    readonly auditStatus: () => AuditQueueStatus;
+    readonly clock: Clock;
+  },
 ): void {
   const app = untyped.withTypeProvider<ZodTypeProvider>();
   const config = { access: "user" } as const;
   const tags = ["federation"];
   const path = "/api/v1/federation/peers";
+  const renewals = createRenewalLimit({ clock });
 
   app.get(
     path,
@@ -136,7 +168,8 @@ export function peerRoutes(
       config,
       schema: { summary: "Renew a peer's certificate now", tags, params: byName, response: { 200: peerSchema } },
     },
-    async ({ principal, params }) => peerJson(await peers.renew(principal.userId, params.name)),
+    async ({ principal: { userId }, params: { name } }) =>
+      peerJson(await renewals.run({ userId, name }, () => peers.renew(userId, name))),
   );
 
   app.get(
@@ -161,7 +194,8 @@ export function peerRoutes(
       const [own, visible] = await Promise.all([peers.list(request.principal.userId), grants.list(actorOf(request))]);
       const counts: Record<string, number> = {};
       for (const { status } of visible) counts[status] = (counts[status] ?? 0) + 1;
-      return { endpoint: endpoint(), peers: own.map(peerJson), grants: counts };
+      const { queued, dropped, failing } = auditStatus();
+      return { endpoint: endpoint(), peers: own.map(peerJson), grants: counts, audit: { queued, dropped, failing } };
     },
   );
 }

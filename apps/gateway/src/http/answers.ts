@@ -1,5 +1,8 @@
 import { z } from "zod";
 
+/** Something about a source that somebody should see to while it answers still (federation-protocol's SourceWarning). */
+export const sourceWarning = z.object({ code: z.string(), detail: z.string(), remedy: z.string() });
+
 /** How one source took part in an answer (federation-protocol's SourceReport). */
 const sourceReport = z.object({
   source: z.string().describe("`local` or `federated:<peer>`"),
@@ -7,7 +10,15 @@ const sourceReport = z.object({
   took_ms: z.number(),
   rows: z.int().describe("Rows of this source in this answer"),
   truncated: z.boolean().describe("Whether the source has more rows than it gave"),
-  error: z.object({ code: z.string(), detail: z.string(), remedy: z.string() }).optional(),
+  error: z
+    .object({
+      code: z.string(),
+      detail: z.string(),
+      remedy: z.string(),
+      retry_after: z.int().optional().describe("Of `rate_limited`: seconds until the source is asked again"),
+    })
+    .optional(),
+  warning: sourceWarning.optional().describe("What somebody should see to while the source answers still"),
 });
 
 const completeness = {
@@ -28,6 +39,26 @@ export function listAnswer(row: z.ZodObject): z.ZodObject {
     rows: z.array(tagged(row)),
     next_cursor: nextCursor,
     retry_cursor: z.string().optional().describe("Set when a source failed: asking from here gets what it still owes"),
+    limit: z.int(),
+    limit_clamped: z.literal(true).optional().describe("The limit asked for was above the highest, which `limit` is"),
+    ...completeness,
+  });
+}
+
+/** What a search found over one or more sources. */
+export function searchAnswer(row: z.ZodType): z.ZodObject {
+  const found = z.object({
+    resource: z.string().describe("What the row is: `notes`"),
+    row,
+    snippet: z.string().describe("Plain text around the words found, at most 200 characters"),
+    score: z
+      .number()
+      .optional()
+      .describe("How well the words match: above 1, all of them. Of no meaning across queries"),
+  });
+  return z.object({
+    rows: z.array(found).describe("Best first"),
+    more: z.boolean().describe("Whether more was found than is here"),
     limit: z.int(),
     limit_clamped: z.literal(true).optional().describe("The limit asked for was above the highest, which `limit` is"),
     ...completeness,

@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import type { Coordination } from "@mosaicstack/coordination";
-import type { ReadStore } from "@mosaicstack/storage";
+import type { AuditQueueStatus, ReadStore } from "@mosaicstack/storage";
 import { z } from "zod";
 import { gatewayProblem } from "../problems.ts";
 import { refusals } from "./answers.ts";
@@ -10,10 +10,15 @@ const PROBE_MS = 2000;
 
 const alive = z.object({ status: z.literal("ok") });
 const service = z.object({
-  service: z.enum(["database", "coordination"]),
+  service: z.enum(["database", "coordination", "audit"]),
   status: z.enum(["ok", "degraded"]),
   since: z.iso.datetime().optional().meta({ description: "When it was lost." }),
   cause: z.string().optional(),
+  queued: z.int().optional().meta({ description: "Of the audit: entries that are not in the database yet." }),
+  dropped: z
+    .int()
+    .optional()
+    .meta({ description: "Of the audit: entries it had no room for since the gateway started." }),
 });
 const readiness = z.object({
   status: z.enum(["ok", "degraded"]).meta({ description: "`degraded`: it serves, and something does not work." }),
@@ -36,10 +41,27 @@ async function assertAnswering(store: ReadStore): Promise<void> {
   }
 }
 
+/** What was dropped is over; that entries cannot be written, or there is no room for them, is not. */
+function auditService({ queued, dropped, failing, full }: AuditQueueStatus) {
+  const counts = { service: "audit" as const, queued, dropped };
+  if (!failing && !full) return { ...counts, status: "ok" as const };
+  const cause = full ? "it takes no more entries, so peers are not served" : "it cannot be written to the database";
+  return { ...counts, status: "degraded" as const, cause };
+}
+
 /** Whether the process lives, whether it can serve, and what it serves. Public: they say nothing of anybody's data. */
 export function registerHealth(
   app: Routes,
-  { store, coordination }: { readonly store: ReadStore; readonly coordination: Coordination },
+  {
+    store,
+    coordination,
+    audit,
+  }: {
+    readonly store: ReadStore;
+    readonly coordination: Coordination;
+    /** Where this gateway federates. */
+    readonly audit?: (() => AuditQueueStatus) | undefined;
+  },
 ): void {
   app.get(
     "/healthz",
@@ -56,7 +78,8 @@ export function registerHealth(
       schema: {
         tags: ["health"],
         summary: "The gateway can serve",
-        description: "503 without its database; 200 with `degraded` while jobs and broadcasts wait for Valkey.",
+        description:
+          "503 without its database; 200 with `degraded` while jobs and broadcasts wait for Valkey, or the audit log can't be written.",
         security: [],
         response: { 200: readiness, ...refusals },
       },
@@ -64,14 +87,17 @@ export function registerHealth(
     async () => {
       await assertAnswering(store);
       const shared = coordination.state();
+      const audits = audit === undefined ? [] : [auditService(audit())];
+      const isDegraded = shared.status !== "ok" || audits.some(({ status }) => status !== "ok");
       return {
-        status: shared.status,
+        status: isDegraded ? ("degraded" as const) : ("ok" as const),
         services: [
           { service: "database" as const, status: "ok" as const },
           {
             service: "coordination" as const,
             ...(shared.status === "ok" ? shared : { ...shared, since: shared.since.toISOString() }),
           },
+          ...audits,
         ],
       };
     },
