@@ -34,6 +34,7 @@ export const MOVED: Readonly<Record<string, string>> = {
   federation_certificates: "serial",
   federation_revocations: "serial",
   federation_audit_log: "id",
+  federation_audit_chain: "id",
   federation_peers: "id",
 };
 

@@ -75,6 +75,9 @@ export async function seedEveryTable(store: Store, options: { readonly tasks: nu
     .insert(schema.federationRevocations)
     .values({ serial: "0a1b", grantId: grant, reason: "cessationOfOperation", notAfter: NOW, revokedAt: NOW });
   await db
+    .insert(schema.federationAuditChain)
+    .values({ id: newId(), position: 3, hash: "hash", mac: "mac", sealedKey: "v1.chain", at: NOW });
+  await db
     .insert(schema.federationAuditLog)
     .values({ id: newId(), at: NOW, side: "serving", event: "enrollment", outcome: "ok", details: { serial: "0a1b" } });
   await db

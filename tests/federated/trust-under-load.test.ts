@@ -3,7 +3,14 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect } from "node:tls";
-import { enroll, type Json, startGateway, type TestGateway, type TestUser } from "@mosaicstack/harness";
+import {
+  enroll,
+  type Json,
+  startGateway,
+  type TestGateway,
+  type TestUser,
+  GENEROUS_LIMITS,
+} from "@mosaicstack/harness";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { percentile } from "../../benchmarks/figures.ts";
 import { keepAsking, openPeerSocket, prepareEnrollment, timeRevocations } from "../../benchmarks/trust-peers.ts";
@@ -112,7 +119,12 @@ test("10,000 requests over 20 renewals and a server-certificate swap: none fails
 test("100 revocations under load, two replicas: each holds within a second on both", { timeout: SLOW_MS }, async () => {
   const endpoints = [work, replica].map(({ federationUrl }) => federationUrl ?? "");
   const newGrant = async (): Promise<Json> =>
-    await work.admin.api.json("POST", "/api/v1/federation/grants", { name: "peer", subject: ada.id, scope });
+    await work.admin.api.json("POST", "/api/v1/federation/grants", {
+      name: "peer",
+      subject: ada.id,
+      scope,
+      ...GENEROUS_LIMITS,
+    });
   const newPeer = async () => {
     const { grant, invite } = await newGrant();
     const revoke = () => work.admin.api.json("POST", `/api/v1/federation/grants/${grant.id}/revoke`);

@@ -15,11 +15,15 @@ async function withGateway(
   }
 }
 
-async function openWorldHints({ url, key }: AgentGateway): Promise<readonly (boolean | undefined)[]> {
+const readersAre = (isOpen: boolean) => ({ list: isOpen, search: isOpen, get: isOpen, capabilities: isOpen });
+
+/** Of each tool that reads. */
+async function openWorldHints({ url, key }: AgentGateway): Promise<Readonly<Record<string, boolean | undefined>>> {
   const agent = await connectAgent(url, key);
   try {
     const { tools } = await agent.client.listTools();
-    return tools.filter(({ name }) => !name.includes("_")).map(({ annotations }) => annotations?.openWorldHint);
+    const readers = tools.filter(({ name }) => !name.includes("_"));
+    return Object.fromEntries(readers.map(({ name, annotations }) => [name, annotations?.openWorldHint]));
   } finally {
     await agent.close();
   }
@@ -28,13 +32,13 @@ async function openWorldHints({ url, key }: AgentGateway): Promise<readonly (boo
 test("an agent's session on tier local", async () => {
   await withGateway(localConfig, async (gateway) => {
     await agentSession(gateway.url, gateway.key);
-    expect(await openWorldHints(gateway)).toEqual([false, false, false]);
+    expect(await openWorldHints(gateway)).toEqual(readersAre(false));
   });
 }, 60_000);
 
 test("an agent's session on tier federated, in one process", async () => {
   await withGateway(federatedConfig, async (gateway) => {
     await agentSession(gateway.url, gateway.key);
-    expect(await openWorldHints(gateway)).toEqual([true, true, true]);
+    expect(await openWorldHints(gateway)).toEqual(readersAre(true));
   });
 }, 60_000);

@@ -86,12 +86,9 @@ describe("a peer", () => {
   test("cannot open so many connections that the process has none left for others", async () => {
     const { keys, grant } = await grantAndEnroll(gateway, ada, everything);
     await gateway.ask(gateway.agent(keys), "capabilities", {});
-    const sockets: TLSSocket[] = [];
-    for (let index = 0; index < MOST_SOCKETS + 10; index += 1) {
-      const socket = open(keys);
-      sockets.push(socket);
-      await once(socket, "secureConnect");
-    }
+    // All at once: the first one must not be idle for too long by the time the last one is there.
+    const sockets = Array.from({ length: MOST_SOCKETS + 10 }, () => open(keys));
+    await Promise.all(sockets.map((socket) => once(socket, "secureConnect")));
     await expect.poll(() => gateway.liveSockets.count(grant.id), { timeout: 5000 }).toBe(MOST_SOCKETS);
     expect(gateway.records.at(-1)).toMatchObject({
       verb: "connect",

@@ -1,7 +1,7 @@
 export { type Company, type Employee, startCompany } from "./company.ts";
 export { dumpDatabase } from "./database-dump.ts";
 export { openTestStore, testSnapshotFile } from "./embedded-database.ts";
-export { enroll, type Enrolled, type NewPeer } from "./enroll.ts";
+export { enroll, type Enrolled, GENEROUS_LIMITS, type NewPeer } from "./enroll.ts";
 export { type FaultMode, faultModes, type FaultName, type FaultyPeer, startFaultyPeer } from "./fault-modes.ts";
 export {
   type GatewayOptions,

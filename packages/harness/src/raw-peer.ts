@@ -1,5 +1,6 @@
 import { createSigningRequest, readInvite, type Verb, verbPath } from "@mosaicstack/federation-protocol";
 import { Agent } from "undici";
+import { GENEROUS_LIMITS } from "./enroll.ts";
 import type { TestGateway } from "./gateway.ts";
 import type { Json } from "./rest-client.ts";
 
@@ -15,7 +16,7 @@ export interface RawPeer {
  * @param subject a user of the serving gateway: id, e-mail or name
  */
 export async function enrollRawPeer(work: TestGateway, subject: string, scope: unknown): Promise<RawPeer> {
-  const grantWanted = { name: `raw peer of ${subject}`, subject, scope, ...GENEROUS };
+  const grantWanted = { name: `raw peer of ${subject}`, subject, scope, ...GENEROUS_LIMITS };
   const { grant, invite } = await work.admin.api.json("POST", "/api/v1/federation/grants", grantWanted);
   const reading = readInvite(invite);
   if (reading.kind === "malformed") throw new Error(reading.reason);
@@ -40,6 +41,3 @@ export async function enrollRawPeer(work: TestGateway, subject: string, scope: u
     close: () => agent.destroy(),
   };
 }
-
-/** Tests ask faster than people do. */
-const GENEROUS = { requests_per_minute: 1_000_000, concurrent_requests: 1_000 };
