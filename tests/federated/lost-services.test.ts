@@ -62,6 +62,7 @@ test("Valkey killed: the gateway serves on, says that it is degraded, and recove
       services: [
         { service: "database", status: "ok" },
         { service: "coordination", status: "degraded" },
+        { service: "audit", status: "ok" },
       ],
     });
   }, eventually);
