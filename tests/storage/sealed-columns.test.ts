@@ -1,5 +1,5 @@
 import { openTestStore } from "@mosaicstack/harness";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { assertSealKey, countSealedOtherwise, createSealer, sealedColumns, type Store } from "@mosaicstack/storage";
 import { sealedRows } from "./sealed-rows.ts";
 
@@ -7,10 +7,16 @@ const ours = createSealer({ secret: "the key of this gateway, more than 32 chara
 const another = createSealer({ secret: "the key of another gateway, longer than 32 characters" });
 
 let store: Store;
-beforeEach(async () => {
+beforeAll(async () => {
   store = await openTestStore();
 });
-afterEach(() => store.close());
+afterAll(() => store.close());
+
+/** Nothing sealed, and nobody. */
+beforeEach(async () => {
+  for (const { table } of sealedColumns) await store.db.execute(`delete from ${table}`);
+  await store.db.execute("delete from users");
+});
 
 describe("assertSealKey", () => {
   test("takes any key where nothing is sealed", async () => {

@@ -21,7 +21,8 @@ export function createPeerAllowance(): PeerAllowance {
 /**
  * A connection that keeps to what its peer allows. Within its deadline a request waits for its turn, in place of being sent to be
  * refused; after a 429, and until the peer wants to be asked again, it fails with `peer_rate_limited` without being sent.
- * Renewals are not held back: the peer counts those by themselves.
+ * Renewals are not held back: the peer counts those by themselves. Nor does `capabilities` wait: it is the first use of a new
+ * certificate, which a burst of reads must not put off.
  */
 export function withinAllowance(connection: PeerConnection, allowance: PeerAllowance): PeerConnection {
   let waiting = 0;
@@ -51,7 +52,7 @@ export function withinAllowance(connection: PeerConnection, allowance: PeerAllow
     async call(verb, ...asked) {
       if (closed !== undefined) throw closedProblem();
       assertAllowed(allowance);
-      const giveBack = await takeTurn(asked[1]);
+      const giveBack = verb === "capabilities" ? undefined : await takeTurn(asked[1]);
       try {
         // Somebody else may have been refused meanwhile.
         assertAllowed(allowance);
@@ -62,7 +63,7 @@ export function withinAllowance(connection: PeerConnection, allowance: PeerAllow
         if (error instanceof Problem && error.code === "peer_rate_limited") heed(allowance, error);
         throw error;
       } finally {
-        giveBack();
+        giveBack?.();
       }
     },
     close() {
