@@ -1,4 +1,5 @@
-import { startGateway } from "@mosaicstack/harness";
+// Not the whole harness, which has peers of its own: what is loaded is to be the gateway's.
+import { startGateway } from "@mosaicstack/harness/gateway";
 
 /** A program: boots a gateway of the tier named by its argument, uses it, and stops it. Prints the titles it listed. */
 const tier = process.argv[2] as "federated" | "standalone" | "local";

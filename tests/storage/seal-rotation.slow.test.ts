@@ -70,6 +70,7 @@ describe("rotateSeal on PGlite", () => {
       [0, 1],
       [0, ROWS],
       [0, 1],
+      [0, 1],
       [0, ROWS],
       [0, ROWS],
       [0, 1],

@@ -111,7 +111,7 @@ test("sharp edge 5: 2,000 requests in flight over 20 swaps: none fails", async (
   const outcomes: Promise<string>[] = [];
   const ask = () => void outcomes.push(codeOf(scene.ask()));
   // A hundred are asked with the pair in use while its successor is being issued, and most of them wait for a socket at the swap.
-  scene.gateway.queryDelayMs = 10;
+  scene.gateway.queryDelayMs = 30;
   scene.gateway.alterRenewal = (answer) => {
     for (let query = 0; query < 100; query++) ask();
     return answer;
