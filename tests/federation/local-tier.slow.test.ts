@@ -28,7 +28,7 @@ afterAll(async () => await rm(directory, { recursive: true, force: true }));
 async function modulesOf(tier: string): Promise<readonly string[]> {
   const trace = join(directory, `${tier}.txt`);
   const hook = pathToFileURL(join(import.meta.dirname, "trace-modules.mjs")).href;
-  const program = join(import.meta.dirname, "boot-and-list.ts");
+  const program = join(ROOT, "packages/harness/test/boot-and-list.ts");
   const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", "--import", hook, program, tier], {
     cwd: ROOT,
     env: { PATH: process.env["PATH"], HOME: directory, TMPDIR: tmpdir(), MODULE_TRACE: trace },

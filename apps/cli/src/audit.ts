@@ -23,6 +23,7 @@ export interface AuditEntry {
   readonly peer_name: string | null;
   readonly subject_user_id: string | null;
   readonly subject_name: string | null;
+  readonly serial: string | null;
   readonly verb: string | null;
   readonly resource: string | null;
   readonly rows: number | null;

@@ -14,6 +14,7 @@ const entry: AuditEntry = {
   peer_name: null,
   subject_user_id: "019aaf2c-0000-7000-8000-000000000002",
   subject_name: "Ada",
+  serial: null,
   verb: "list",
   resource: "tasks",
   rows: 50,

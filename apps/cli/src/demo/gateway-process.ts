@@ -10,16 +10,6 @@ export interface CommandLine {
   readonly words: readonly string[];
 }
 
-/** A peer's request as the serving gateway wrote it to its log. */
-export interface LoggedRequest {
-  readonly verb: string;
-  readonly resource: string | null;
-  readonly serial: string | null;
-  readonly grantId: string | null;
-  readonly subjectUserId: string | null;
-  readonly outcome: string;
-}
-
 /** A gateway that runs as a process of its own, `mosaic start` in its folder. */
 export interface GatewayProcess {
   readonly name: string;
@@ -27,8 +17,6 @@ export interface GatewayProcess {
   readonly ready: Promise<string | undefined>;
   /** Resolves when it has ended, with the reason in words. */
   readonly ended: Promise<string>;
-  /** The peers' requests it has logged so far. */
-  readonly requests: readonly LoggedRequest[];
   /** Sends SIGTERM and waits until it has drained and ended. */
   stop(): Promise<void>;
 }
@@ -57,11 +45,8 @@ export function startGatewayProcess(options: {
     windowsHide: true,
   });
   child.stdin.on("error", () => undefined);
-  const requests: LoggedRequest[] = [];
   const lastLines: string[] = [];
   createInterface({ input: child.stderr }).on("line", (line) => {
-    const request = loggedRequest(line);
-    if (request !== undefined) requests.push(request);
     lastLines.push(line);
     if (lastLines.length > KEPT_LINES) lastLines.shift();
   });
@@ -92,7 +77,6 @@ export function startGatewayProcess(options: {
     name,
     ready,
     ended,
-    requests,
     async stop() {
       const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
       child.kill("SIGTERM");
@@ -104,10 +88,6 @@ export function startGatewayProcess(options: {
 
 function readyOf(line: string): { readonly setup_code?: string } | undefined {
   return (parsed(line) as { ready?: { setup_code?: string } }).ready;
-}
-
-function loggedRequest(line: string): LoggedRequest | undefined {
-  return (parsed(line) as { federation?: LoggedRequest }).federation;
 }
 
 /** A line's JSON object; an empty one for anything else, such as a warning of Node's. */

@@ -1,11 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { SourceReport } from "@mosaicstack/federation-protocol";
+import { AUDIT_PATH, type AuditEntry } from "../audit.ts";
 import type { Peer } from "../peers.ts";
 import type { Gateway } from "../gateway.ts";
 import type { Grant, IssuedInvite } from "../grants.ts";
 import { cliProblem } from "../problems.ts";
 import { type ListBody, textOf } from "../rows.ts";
-import type { LoggedRequest } from "./gateway-process.ts";
 import { adasTasksAtWork, homeData } from "./sample-data.ts";
 
 // Each function asks the gateways one thing and says no unless the answer is just what it should be: a demo that shows
@@ -77,30 +77,26 @@ export interface CertificateSeen {
   readonly subject: string;
 }
 
-/** Work's own log of the request must name the certificate that stands in the grant, and the grant's subject. */
-export async function expectCertificate(
-  work: Gateway,
-  requests: readonly LoggedRequest[],
-  grantId: string,
-): Promise<CertificateSeen> {
+/** Work's own audit of the request must name the certificate that stands in the grant, and the grant's subject. */
+export async function expectCertificate(work: Gateway, grantId: string): Promise<CertificateSeen> {
   const end = Date.now() + PATIENCE_MS;
-  const list = () =>
-    requests.find(({ verb, resource, outcome }) => `${verb} ${resource} ${outcome}` === "list tasks ok");
-  // The log comes through a pipe of its own, maybe after the answer.
-  while (list() === undefined && Date.now() < end) await pause(50);
+  const query = { grant: grantId, side: "serving", outcome: "ok", limit: 50 };
+  const list = async () => {
+    const { body } = await work.call<{ rows: readonly AuditEntry[] }>("GET", AUDIT_PATH, { query });
+    return body.rows.find(({ verb, resource }) => verb === "list" && resource === "tasks");
+  };
+  let seen = await list();
+  // The audit is written off the request's path: an entry can be seen within a second.
+  for (; seen === undefined && Date.now() < end; seen = await list()) await pause(100);
+  insist(seen !== undefined, "Work's audit has no answered request of a peer.");
   const { body: grant } = await work.call<Grant>("GET", `/api/v1/federation/grants/${grantId}`);
-  const seen = list();
-  insist(seen !== undefined, "Work's log has no answered request of a peer.");
-  const { serial, grantId: loggedGrant, subjectUserId } = seen;
-  insist(serial !== null, "Work's log names no client certificate.");
+  const { serial, grant_id: askedAs, subject_user_id: subject } = seen;
+  insist(serial !== null, "Work's audit names no client certificate.");
   insist(
     grant.certificates.some((each) => each.serial === serial),
     "The certificate that came is not the grant's.",
   );
-  insist(
-    loggedGrant === grant.id && subjectUserId === grant.subject.id,
-    "The request came as another grant or subject.",
-  );
+  insist(askedAs === grant.id && subject === grant.subject.id, "The request came as another grant or subject.");
   return { serial, grant_id: grant.id, subject: grant.subject.name ?? grant.subject.id };
 }
 

@@ -126,7 +126,7 @@ export async function runDemo({ host, narration, command, folder, running }: Dem
   const blended = await proof.listTasks(home.gateway);
   narration.tasks(blended);
   proof.expectBlended(blended);
-  const certificate = await proof.expectCertificate(work.gateway, workStarted.process.requests, grant.id);
+  const certificate = await proof.expectCertificate(work.gateway, grant.id);
   narration.say(
     `work saw client certificate ${certificate.serial}, grant ${certificate.grant_id}, subject ${certificate.subject}`,
   );

@@ -1,5 +1,5 @@
 // Not the whole harness, which has peers of its own: what is loaded is to be the gateway's.
-import { startGateway } from "@mosaicstack/harness/gateway";
+import { startGateway } from "../src/gateway.ts";
 
 /** A program: boots a gateway of the tier named by its argument, uses it, and stops it. Prints the titles it listed. */
 const tier = process.argv[2] as "federated" | "standalone" | "local";
