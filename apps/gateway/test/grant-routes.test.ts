@@ -1,5 +1,12 @@
 import { newId } from "@mosaicstack/foundation";
-import { enroll, type Json, startGateway, type TestGateway, type TestUser } from "@mosaicstack/harness";
+import {
+  enroll,
+  type Json,
+  startGateway,
+  type TestGateway,
+  type TestUser,
+  GENEROUS_LIMITS,
+} from "@mosaicstack/harness";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const GRANTS = "/api/v1/federation/grants";
@@ -87,8 +94,7 @@ describe("a grant's limits", () => {
     };
     const capabilities = await ada.api.json("GET", `/api/v1/capabilities?source=${peer.source}`);
     expect(capabilities.capabilities[peer.source]).toMatchObject({
-      requests_per_minute: 1200,
-      concurrent_requests: 16,
+      ...GENEROUS_LIMITS,
     });
     for (let count = 0; count < 12; count += 1) expect(await list()).toMatchObject({ status: "ok" });
     await work.admin.api.json("PATCH", `${GRANTS}/${grant.id}`, { requests_per_minute: 1 });
