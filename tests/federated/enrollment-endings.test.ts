@@ -246,7 +246,7 @@ test(
 );
 
 test(
-  "sharp edge 3: step-ca is down: refused for now, and the same invite ends it once it is back",
+  "sharp edge 3: step-ca is down: refused, and the same invite ends it once it is back",
   async () => {
     const grant = await invited();
     await workServices.stepCa?.kill();

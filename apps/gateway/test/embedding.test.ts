@@ -106,7 +106,7 @@ describe("the job that embeds rows", () => {
     expect(endpoint.requests).toHaveLength(3);
   });
 
-  test("gives up for now after three more tries, and at once where trying does not help", async () => {
+  test("gives up after three more tries until the next run, and at once where trying does not help", async () => {
     await addNote("car");
     endpoint.failures = [500, 500, 500, 500];
     await expect(embedRows(store, provider(), signal)).rejects.toThrow(EmbeddingFailure);
