@@ -1,5 +1,6 @@
 import { newId } from "@mosaicstack/foundation";
 import { createSigningRequest, type OwnSigningRequest, RENEWAL_PATH } from "@mosaicstack/federation-protocol";
+import { GRANT_LIMITS } from "../src/index.ts";
 import { addUser, type Answer, inviteOf, type PeerKeys, type ServingGateway } from "./serving-gateway.ts";
 
 export const DAY_MS = 86_400_000;
@@ -24,7 +25,14 @@ export function keysOf(json: Record<string, unknown>, own: OwnSigningRequest): P
 /** Makes a grant and has a peer enroll for it, which has not called yet. */
 export async function join(gateway: ServingGateway, expiresAt: Date | null = null): Promise<Peer> {
   const subject = await addUser(gateway.store, `ada-${newId()}`);
-  const { grant, invite } = await gateway.grants.create(admin, { name: "home", subject, scope, expiresAt });
+  const { grant, invite } = await gateway.grants.create(admin, {
+    name: "home",
+    subject,
+    scope,
+    expiresAt,
+    // What limits a grant has tests of its own; here a quick machine is to ask as often as it can.
+    requestsPerMinute: GRANT_LIMITS.requestsPerMinute.most,
+  });
   return { grantId: grant.id, ...(await redeemInvite(gateway, invite.url)) };
 }
 
