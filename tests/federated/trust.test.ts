@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { serialOfGrant } from "@mosaicstack/federation-server";
 import { enroll, startGateway, type TestGateway, type TestUser } from "@mosaicstack/harness";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { type PrivateServices, startServices } from "./real-gateway.ts";
@@ -60,6 +61,15 @@ test("a certificate of step-ca carries both ids, by openssl's own reading", asyn
   expect(row?.sealed).not.toContain("PRIVATE");
 });
 
+/** The serials on work's published CRL, by openssl's own reading. */
+async function revokedByList(): Promise<string[]> {
+  const file = join(workServices.stepCa?.directory ?? "", "published.crl");
+  const published = await fetch(new URL("/federation/crl", work.url));
+  await writeFile(file, Buffer.from(await published.arrayBuffer()));
+  const { stdout } = await promisify(execFile)("openssl", ["crl", "-inform", "DER", "-in", file, "-noout", "-text"]);
+  return [...stdout.matchAll(/Serial Number: ([0-9A-F]+)/g)].map(([, serial = ""]) => serial.toLowerCase());
+}
+
 /** Where openssl finds the value of subjectAltName. */
 async function sanOffset(file: string): Promise<string> {
   const { stdout } = await promisify(execFile)("openssl", ["asn1parse", "-in", file]);
@@ -108,4 +118,6 @@ test("a revocation holds at once with step-ca down, and reaches its CRL when it 
     },
     { timeout: 60_000, interval: 500 },
   );
+  // The grant's own serial too: step-ca keeps it when the certificate's has gone from its list (ADR 10).
+  expect(await revokedByList()).toContain(serialOfGrant(grant.id));
 });

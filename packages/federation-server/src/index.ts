@@ -14,6 +14,7 @@ export { createGrantExpiry, EXPIRE_GRANTS_MS, type GrantExpiry } from "./expiry.
 export { GRANT_LIMITS } from "./grant-input.ts";
 export { createLastUses, type LastUses } from "./grant-last-uses.ts";
 export type { Actor, Grant, GrantCertificate, GrantStatus, ScopeChange } from "./grant-reading.ts";
+export { serialOfGrant } from "./grant-serial.ts";
 export { createGrantWatch, type GrantWatch } from "./grant-watch.ts";
 export { createGrants, type Grants, type IssuedInvite, type RevocationPreview } from "./grants.ts";
 export { createListener, type Listener } from "./listener.ts";

@@ -29,7 +29,7 @@ export interface RevocationOutbox {
    * replicas at once: to revoke twice is a success.
    */
   tellAuthority(): Promise<Telling>;
-  /** How many revoked certificates, still valid otherwise, the CA has not been told of. */
+  /** How many revocations the CA has not been told of, of grants and of certificates that are still valid otherwise. */
   countUntold(): Promise<number>;
 }
 

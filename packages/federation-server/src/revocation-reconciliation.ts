@@ -1,9 +1,10 @@
 import type { Clock } from "@mosaicstack/foundation";
 import { schema, type Store } from "@mosaicstack/storage";
-import { and, gt, isNull } from "drizzle-orm";
+import { and, gt, isNull, notInArray } from "drizzle-orm";
 import type { CrlCopy } from "./crl-copy.ts";
 import type { CrlPublication } from "./crl-publication.ts";
 import { readTrustedList } from "./crl-reading.ts";
+import { serialOfGrant } from "./grant-serial.ts";
 import { type GrantAnnouncer, revokeGrant } from "./revocation.ts";
 
 /** How often {@link RevocationReconciliation.reconcile} is due; it refreshes the published list, too. */
@@ -22,8 +23,9 @@ export type Reconciliation =
   | { readonly kind: "nothing_to_compare" };
 
 /**
- * Brings a database that is older than the CA's record up to it: a serial on the CRL that is good here means a backup was restored
- * that was taken before the revocation. Its grant is revoked, as if that had happened here.
+ * Brings a database that is older than the CA's record up to it: a serial on the CRL that is good here, a certificate's or the one
+ * that stands for a grant ({@link serialOfGrant}), means a backup was restored that was taken before the revocation. The grant is
+ * revoked, as if that had happened here.
  *
  * To be run before the listener opens, and again and again from then on, since the CA may be down at boot. The CRL of the embedded CA is
  * written from this very database, and a restore takes it back, too: there only the copy outside the database knows of what was
@@ -57,12 +59,17 @@ export function createRevocationReconciliation(dependencies: {
   async function goodHereButOn(list: ReadonlySet<string>): Promise<Map<string, string[]>> {
     const { serial, grantId, revokedAt, notAfter } = schema.federationCertificates;
     const usable = gt(notAfter, new Date(clock.now().getTime() - USABLE_AFTER_END_MS));
-    const good = await store.db
+    const certificates = await store.db
       .select({ serial, grantId })
       .from(schema.federationCertificates)
       .where(and(isNull(revokedAt), usable));
+    const { id, status } = schema.federationGrants;
+    const grants = await store.db
+      .select({ id })
+      .from(schema.federationGrants)
+      .where(notInArray(status, ["revoked", "expired"]));
     const found = new Map<string, string[]>();
-    for (const row of good) {
+    for (const row of [...certificates, ...grants.map((row) => ({ grantId: row.id, serial: serialOfGrant(row.id) }))]) {
       if (list.has(row.serial)) found.set(row.grantId, [...(found.get(row.grantId) ?? []), row.serial]);
     }
     return found;

@@ -2,12 +2,16 @@ import type { RevocationReason } from "@mosaicstack/certificate-authority";
 import type { Coordination } from "@mosaicstack/coordination";
 import { appendAudit, type Database, schema } from "@mosaicstack/storage";
 import { and, desc, eq, inArray, isNull, or } from "drizzle-orm";
+import { serialOfGrant } from "./grant-serial.ts";
 import type { LiveSockets } from "./live-sockets.ts";
 
 const { federationCertificates, federationEnrollmentTokens, federationGrants, federationRevocations } = schema;
 
 /** The channel on which replicas tell each other that a grant may no longer be what it was. The message is its id. */
 export const GRANT_CHANGED = "grant-changed";
+
+/** For as long the CA is told of a revoked grant, should it be away. */
+const GRANT_TOLD_MS = 365 * 86_400_000;
 
 /** Who ends or suspends a grant, and why; absent: the gateway itself. */
 export interface Decision {
@@ -43,6 +47,8 @@ export async function revokeGrant(
   const isNew = grant.status !== "revoked" && grant.status !== "expired";
   if (isNew) {
     await db.update(federationGrants).set({ status: "revoked", revokedAt: at }).where(eq(federationGrants.id, grantId));
+    const notAfter = new Date(at.getTime() + GRANT_TOLD_MS);
+    await tellLater(db, [{ serial: serialOfGrant(grantId), grantId, notAfter, reason, revokedAt: at }]);
   }
   const serials = await revokeCertificates(db, grantId, revocation);
   await voidTokens(db, grantId);

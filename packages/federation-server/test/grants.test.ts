@@ -2,7 +2,7 @@ import { newId, Problem } from "@mosaicstack/foundation";
 import { schema } from "@mosaicstack/storage";
 import { asc, eq } from "drizzle-orm";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { createGrantExpiry, type GrantStatus } from "../src/index.ts";
+import { createGrantExpiry, type GrantStatus, serialOfGrant } from "../src/index.ts";
 import { revokeGrant, suspendGrant } from "../src/revocation.ts";
 import { DAY_MS, issueFor, openGrants, type OpenGrants, OWN_TASKS } from "./grant-fixture.ts";
 
@@ -269,7 +269,7 @@ test("revoking ends grant, certificates and invites, and puts what is valid in t
   expect(revoked.certificates.map(({ state }) => state)).toEqual(["revoked", "revoked"]);
   const { federationRevocations } = schema;
   const rows = await store.db.select().from(federationRevocations).where(eq(federationRevocations.grantId, grant.id));
-  expect(rows.map((row) => row.serial).toSorted()).toEqual([serial, second].toSorted());
+  expect(rows.map((row) => row.serial).toSorted()).toEqual([serial, second, serialOfGrant(grant.id)].toSorted());
   for (const row of rows) expect(row).toMatchObject({ reason: "privilegeWithdrawn", toldAt: null, attempts: 0 });
   const again = await store.transaction((db) =>
     revokeGrant(db, grant.id, { at: world.clock.now(), reason: "privilegeWithdrawn" }),

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,8 +7,8 @@ import { Problem } from "@mosaicstack/foundation";
 import { schema } from "@mosaicstack/storage";
 import { desc, eq } from "drizzle-orm";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createCrlCopy, createCrlPublication, createRevocationReconciliation } from "../src/index.ts";
-import { openGrants, type OpenGrants } from "./grant-fixture.ts";
+import { createCrlCopy, createCrlPublication, createRevocationReconciliation, serialOfGrant } from "../src/index.ts";
+import { issueFor, openGrants, type OpenGrants } from "./grant-fixture.ts";
 
 let world: OpenGrants;
 let directory: string;
@@ -91,6 +92,49 @@ test("sharp edge 8: a serial on the CA's CRL that the restored database thinks g
     .limit(1);
   expect(entry).toMatchObject({ event: "grant.revoked", reason: "found_on_crl", actorUserId: null });
   expect(await reconcile()).toEqual({ kind: "compared", revokedGrantIds: [] });
+});
+
+test("sharp edge 8: a peer whose certificate ended too long ago for the CA's list, but may renew, is revoked by its grant's own serial", async () => {
+  const { grants, admin, subject, store, clock } = world;
+  const authority = await separateAuthority();
+  const { id } = await world.grant();
+  const ended = new Date(clock.now().getTime() + 60_000);
+  await issueFor({
+    store,
+    authority: world.authority,
+    grantId: id,
+    subjectUserId: subject,
+    generation: 1,
+    notAfter: ended,
+  });
+  await store.db
+    .update(schema.federationGrants)
+    .set({ status: "active", generation: 1, activatedAt: clock.now() })
+    .where(eq(schema.federationGrants.id, id));
+  world.advance(6 * 3_600_000);
+  try {
+    // All that is left on the list of what was revoked since the backup.
+    await authority.revoke(serialOfGrant(id));
+    expect(await reconciliationWith(authority).reconcile()).toEqual({ kind: "compared", revokedGrantIds: [id] });
+    expect((await grants.find(admin, id)).status).toBe("revoked");
+  } finally {
+    world.setClockRight();
+  }
+});
+
+test("sharp edge 8: an invite of a grant that was revoked since the backup is void again", async () => {
+  const { grants, admin } = world;
+  const authority = await separateAuthority();
+  const { id } = await world.grant();
+  await authority.revoke(serialOfGrant(id));
+  expect(await reconciliationWith(authority).reconcile()).toEqual({ kind: "compared", revokedGrantIds: [id] });
+  expect(await grants.find(admin, id)).toMatchObject({ status: "revoked" });
+});
+
+test("a grant's own serial is positive, of 19 octets, and another for each grant", () => {
+  const serials = Array.from({ length: 200 }, () => serialOfGrant(randomUUID()));
+  for (const serial of serials) expect(serial).toMatch(/^[4-7][0-9a-f]{37}$/);
+  expect(new Set(serials).size).toBe(200);
 });
 
 test("sharp edge 8: with the CA down nothing can be compared, until it is back", async () => {
