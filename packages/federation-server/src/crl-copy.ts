@@ -17,12 +17,27 @@ export interface SignedList {
 export interface CrlCopy {
   /** Undefined where none was kept, or it can't be read. Not yet verified. */
   read(): Promise<SignedList | undefined>;
-  /** Replaces it, whole or not at all. */
+  /** Replaces it, whole or not at all, and in the order of the calls: one that takes long never undoes a later one. */
   write(list: SignedList): Promise<void>;
 }
 
 /** A copy in a file, as PEM. One a replica is enough: each has what it published itself. */
 export function createCrlCopy(path: string): CrlCopy {
+  let lastWrite: Promise<unknown> = Promise.resolve();
+
+  async function replace({ der, issuerPem }: SignedList): Promise<void> {
+    const temporary = `${path}.${randomUUID()}`;
+    const lines = Buffer.from(der)
+      .toString("base64")
+      .replace(/.{64}(?=.)/g, "$&\n");
+    try {
+      await writeFile(temporary, `${issuerPem.trim()}\n-----BEGIN X509 CRL-----\n${lines}\n-----END X509 CRL-----\n`);
+      await rename(temporary, path);
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  }
+
   return {
     async read() {
       const text = await readFile(path, "latin1").catch(() => "");
@@ -32,17 +47,10 @@ export function createCrlCopy(path: string): CrlCopy {
         ? undefined
         : { issuerPem, der: Buffer.from(base64, "base64") };
     },
-    async write({ der, issuerPem }) {
-      const temporary = `${path}.${randomUUID()}`;
-      const lines = Buffer.from(der)
-        .toString("base64")
-        .replace(/.{64}(?=.)/g, "$&\n");
-      try {
-        await writeFile(temporary, `${issuerPem.trim()}\n-----BEGIN X509 CRL-----\n${lines}\n-----END X509 CRL-----\n`);
-        await rename(temporary, path);
-      } finally {
-        await rm(temporary, { force: true });
-      }
+    write(list) {
+      const written = lastWrite.then(() => replace(list));
+      lastWrite = written.catch(() => undefined);
+      return written;
     },
   };
 }
