@@ -6,6 +6,9 @@ import { peerProblem } from "./problems.ts";
 import { reportedError, statusOf } from "./source-status.ts";
 import { untilAborted } from "./until-aborted.ts";
 
+/** Why what is under way is given up once there is an answer. One for all: to make an error takes its stack each time. */
+const NOT_WANTED = new Error("the answer is not wanted any more");
+
 /** How asking one source came out. */
 export type Outcome<Answer> = { readonly source: string; readonly tookMs: number } & (
   | { readonly kind: "answered"; readonly answer: Answer }
@@ -41,7 +44,7 @@ export async function askAll<Answer, Result>(
   } finally {
     clearTimeout(timer);
     // No deadline was missed: what is still under way is not wanted any more.
-    deadline.abort();
+    deadline.abort(NOT_WANTED);
   }
 }
 

@@ -23,7 +23,8 @@ export function createPeerSource(
   connection: Pick<PeerConnection, "call">,
 ): Source {
   const name = peerSource(peer.name);
-  const tag = (row: Row): Row => ({ ...row, _source: name });
+  // In place: nobody else has the row that was just read, and a copy of each took longer than all else here.
+  const tag = (row: Row): Row => Object.assign(row, { _source: name });
   return {
     name,
     async list(request, signal) {
