@@ -68,8 +68,9 @@ export function createRevocationReconciliation(dependencies: {
       .select({ id })
       .from(schema.federationGrants)
       .where(notInArray(status, ["revoked", "expired"]));
+    const ofGrants = grants.map((grant) => ({ grantId: grant.id, serial: serialOfGrant(grant.id) }));
     const found = new Map<string, string[]>();
-    for (const row of [...certificates, ...grants.map((row) => ({ grantId: row.id, serial: serialOfGrant(row.id) }))]) {
+    for (const row of [...certificates, ...ofGrants]) {
       if (list.has(row.serial)) found.set(row.grantId, [...(found.get(row.grantId) ?? []), row.serial]);
     }
     return found;
