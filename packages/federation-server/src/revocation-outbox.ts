@@ -47,7 +47,9 @@ export function createRevocationOutbox(dependencies: {
 
   async function due(): Promise<Row[]> {
     const now = clock.now();
-    const isDue = or(isNull(nextAttemptAt), lte(nextAttemptAt, now));
+    // One further off than any wait is of a clock that was ahead.
+    const latest = new Date(now.getTime() + LONGEST_WAIT_MS);
+    const isDue = or(isNull(nextAttemptAt), lte(nextAttemptAt, now), gt(nextAttemptAt, latest));
     return await store.db
       .select()
       .from(federationRevocations)

@@ -47,9 +47,10 @@ export async function revokeGrant(
   const isNew = grant.status !== "revoked" && grant.status !== "expired";
   if (isNew) {
     await db.update(federationGrants).set({ status: "revoked", revokedAt: at }).where(eq(federationGrants.id, grantId));
-    const notAfter = new Date(at.getTime() + GRANT_TOLD_MS);
-    await tellLater(db, [{ serial: serialOfGrant(grantId), grantId, notAfter, reason, revokedAt: at }]);
   }
+  // Of an expired one too: a backup may be from before its end was brought forward.
+  const told = { serial: serialOfGrant(grantId), grantId, notAfter: new Date(at.getTime() + GRANT_TOLD_MS) };
+  await tellLater(db, [{ ...told, reason, revokedAt: at }]);
   const serials = await revokeCertificates(db, grantId, revocation);
   await voidTokens(db, grantId);
   if (isNew || serials.length > 0) {
@@ -177,10 +178,7 @@ async function tellLater(
 ): Promise<void> {
   const valid = rows.filter(({ notAfter, revokedAt }) => notAfter > revokedAt);
   if (valid.length === 0) return;
-  await db
-    .insert(federationRevocations)
-    .values(valid.map((row) => ({ ...row, nextAttemptAt: row.revokedAt })))
-    .onConflictDoNothing();
+  await db.insert(federationRevocations).values(valid).onConflictDoNothing();
 }
 
 function auditOf(grant: typeof federationGrants.$inferSelect, { actorUserId, cause }: Decision) {
