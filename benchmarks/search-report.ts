@@ -1,5 +1,5 @@
 import { type Aim, table } from "./report.ts";
-import { type LatencyFigures, SPELT_RIGHT } from "./search-latency.ts";
+import { type LatencyFigures, MISSPELT, SPELT_RIGHT } from "./search-latency.ts";
 import { type QualityFigures, RANKINGS } from "./search-quality.ts";
 
 /** What `search` measured; what `--json` prints of it. */
@@ -42,10 +42,10 @@ export function searchAims(quality: readonly QualityFigures[], latency: readonly
       );
     }
   }
-  const p95 = latency.find(({ kind }) => kind === SPELT_RIGHT)?.p95Ms;
-  if (p95 !== undefined) {
+  for (const { kind, p95Ms: p95 } of latency) {
+    if (kind !== SPELT_RIGHT && kind !== MISSPELT) continue;
     aims.push({
-      name: `search, p95, ${SPELT_RIGHT}`,
+      name: `search, p95, ${kind}`,
       aim: `<= ${P95_MS} ms`,
       measured: `${p95.toFixed(1)} ms`,
       reached: p95 <= P95_MS,

@@ -117,5 +117,6 @@ export async function fillWithText(store: Store, rows: number, samples: number):
   }
   for (const { definition } of indexes) await store.query(definition, []);
   await store.query("vacuum analyze notes", []);
+  await store.query("vacuum analyze search_words", []);
   return { userId, sample: sample.slice(0, samples) };
 }

@@ -39,7 +39,12 @@ test("the gateway's role is bound by row security, being no owner: what follows 
 
 test.each([
   ["full text", "search_document @@ websearch_to_tsquery('english', $1)", "tasks_search_document", "word77"],
-  ["trigrams", "$1 <<% title", "tasks_title_trigrams", "word77"],
+  [
+    "words of its title",
+    `search_title_keys('tasks', space_id, title) @> array[search_word_key('tasks', '${owner}', $1)]`,
+    "tasks_title_words",
+    "word77",
+  ],
   ["a row by its id", "id = $1::uuid", "tasks_pkey", newId()],
   ["a key", "space_id = $1::uuid and key = 'x'", "tasks_space_id_key_unique", owner],
 ])("native statements find by %s along its index", async (_, condition, index, value) => {

@@ -2,7 +2,7 @@ import { newId, Problem } from "@mosaicstack/foundation";
 import { schema } from "@mosaicstack/storage";
 import { asc, eq } from "drizzle-orm";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { createGrantExpiry, type GrantStatus, serialOfGrant } from "../src/index.ts";
+import { createGrantExpiry, GRANT_LIMITS, type GrantStatus, serialOfGrant } from "../src/index.ts";
 import { revokeGrant, suspendGrant } from "../src/revocation.ts";
 import { DAY_MS, issueFor, openGrants, type OpenGrants, OWN_TASKS } from "./grant-fixture.ts";
 
@@ -127,6 +127,33 @@ describe("the database's own rule, for whoever writes past the code", () => {
     ]) {
       await expect(world.store.query(statement, [id])).rejects.toThrow("federation_grant_scopes is append-only");
     }
+  });
+
+  describe("of how often and how much at once a peer may ask", () => {
+    const columns = [
+      ["requests_per_minute", GRANT_LIMITS.requestsPerMinute.most],
+      ["concurrent_requests", GRANT_LIMITS.concurrentRequests.most],
+    ] as const;
+    const limit = (id: string, column: string, value: number) =>
+      world.store.query(`update federation_grants set ${column} = $2::int4 where id = $1::uuid returning id`, [
+        id,
+        value,
+      ]);
+
+    test.each(columns.flatMap(([column, most]) => [1, most].map((value) => [column, value] as const)))(
+      "%s may be %i",
+      async (column, value) => {
+        expect(await limit((await world.grant()).id, column, value)).toHaveLength(1);
+      },
+    );
+
+    test.each(columns.flatMap(([column, most]) => [-1, 0, most + 1].map((value) => [column, value] as const)))(
+      "%s is never %i",
+      async (column, value) => {
+        const refused = limit((await world.grant()).id, column, value);
+        await expect(refused).rejects.toMatchObject({ code: "23514", constraint: `federation_grants_${column}` });
+      },
+    );
   });
 });
 

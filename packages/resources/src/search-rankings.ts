@@ -6,14 +6,18 @@ import type { SearchableResource } from "./definition.ts";
  */
 const RANKED = 200;
 const RANKED_BY_ANY = 1_000;
-/** Titles of a resource that are ranked by likeness at most. */
-const ALIKE = 400;
+/** Of those that have a word, where each of the words is common: an index gives those sooner that are asked for fewer. */
+const RANKED_BY_COMMON = 50;
+/** Of those that have a word that may have been meant, and of those that have all other words as well. */
+const RANKED_BY_MEANT = 400;
 
 /** Rows of near meaning: every row has some distance, so those further down are near in name only. */
 const NEAR = 50;
 
 /** A title says what a row is about; a text says much in passing, and often. Of the classes D, C, B (text) and A (title). */
 const WEIGHTS = "'{0, 0, 0.15, 1}'";
+/** What ts_rank gives for one word that is in a title once: 6 / pi^2. A word that was meant counts as that, the less alike the less. */
+const RANK_OF_ONE = 0.6079;
 
 /**
  * Each ranking is a SELECT of `resource`, `id` and `score`: how well the row matches, from 0 to 1, and above 1 where it has
@@ -26,39 +30,84 @@ function eachOf(resources: readonly SearchableResource[], part: (resource: Searc
   return resources.map((resource) => `(${part(resource)})`).join(" union all ");
 }
 
-function newestMatching({ from }: SearchableResource, columns: string, most: number): string {
+/** @param query the SQL of a tsquery */
+function newestMatching({ from }: SearchableResource, columns: string, most: number, query: string): string {
   return `select ${columns} from ${from.table} r
-    where r.${from.space} = any($1::uuid[]) and r.search_document @@ websearch_to_tsquery('english', $2::text)
+    where r.${from.space} = any($1::uuid[]) and r.search_document @@ ${query}
     order by r.id desc limit ${most}`;
 }
 
-/** Rows that have all that is asked for. $2 the query. */
+const WEB_SEARCH = "websearch_to_tsquery('english', $2::text)";
+
+/**
+ * Rows that have all that is asked for. $2 the query; $3 what of it an index is asked for, a tsquery, or null for all of it: the rest is
+ * looked at in rows.
+ */
 export function allWords(resources: readonly SearchableResource[]): Ranking {
   return eachOf(resources, (resource) => {
-    const rank = `ts_rank(${WEIGHTS}, r.search_document, websearch_to_tsquery('english', $2::text))`;
+    const rank = `ts_rank(${WEIGHTS}, r.search_document, ${WEB_SEARCH})`;
+    // The function is the operator's, and no index serves it.
+    const all = `coalesce($3::tsquery, ${WEB_SEARCH}) and ($3::tsquery is null or ts_match_vq(r.search_document, ${WEB_SEARCH}))`;
     return `select '${resource.name}' as resource, id, 1 + ${rank} as score
-      from (${newestMatching(resource, "r.*", RANKED)}) r`;
+      from (${newestMatching(resource, "r.id, r.search_document", RANKED, all)}) r`;
   });
 }
 
-/** Rows that have any of the words, by how much of the query they have. $2 the words joined by `or`, $3 each by itself. */
-export function anyWord(resources: readonly SearchableResource[]): Ranking {
+function newestDocuments(resource: SearchableResource, most: number, query: string): string {
   // Concatenation takes a long document out of its compressed form once, and not once a word.
-  const document = "r.id, r.search_document || ''::tsvector as document";
-  const candidates = eachOf(
-    resources,
-    (resource) =>
-      `select '${resource.name}' as resource, id, document from (${newestMatching(resource, document, RANKED_BY_ANY)} offset 0) r`,
-  );
-  return `
-    with words as materialized (
-      select websearch_to_tsquery('english', '"' || word || '"') as query from unnest($3::text[]) as word
-    )
-    select resource, id, sum(ts_rank(${WEIGHTS}, document, query)) / cardinality($3::text[]) as score
-    from (${candidates} offset 0) candidates cross join words where document @@ query group by resource, id`;
+  const columns = "r.id, r.search_document || ''::tsvector as document";
+  return `select '${resource.name}' as resource, id, document
+    from (${newestMatching(resource, columns, most, query)} offset 0) r`;
 }
 
-/** Which of the words in $2 no visible row has: what they were meant to be is looked for by spelling. At most two. */
+const WORDS = `words as materialized (
+  select websearch_to_tsquery('english', '"' || word || '"') as query from unnest($3::text[]) as word
+)`;
+
+/**
+ * Rows that have any of the words, by how much of the query they have. $2 the words joined by `or`, $3 each by itself.
+ * @param areCommon whether very many rows have them
+ */
+export function anyWord(resources: readonly SearchableResource[], areCommon: boolean): Ranking {
+  const most = areCommon ? RANKED_BY_COMMON : RANKED_BY_ANY;
+  return `
+    with ${WORDS}
+    select resource, id, sum(ts_rank(${WEIGHTS}, document, query)) / cardinality($3::text[]) as score
+    from (${eachOf(resources, (resource) => newestDocuments(resource, most, WEB_SEARCH))} offset 0) candidates
+    cross join words where document @@ query group by resource, id`;
+}
+
+/**
+ * Rows that have what a misspelt word may have meant beside all other words, and those that have a rarer such word in their
+ * title. By how much of the query they have, as with any word, and by how alike words of their titles are.
+ *
+ * $2 the words that are spelt right, $3 those that are looked for singly; then, as tsqueries, $4 any word that may have been meant,
+ * $5 any that is looked for singly, in titles; $6 each, in titles, $7 how alike it is, $8 which word was meant by it.
+ */
+export function meantWords(resources: readonly SearchableResource[]): Ranking {
+  const candidates = eachOf(
+    resources,
+    (resource) => `(${newestDocuments(resource, RANKED, `(${WEB_SEARCH} && $4::tsquery)`)})
+      union all (${newestDocuments(resource, RANKED_BY_MEANT, "$5::tsquery")})`,
+  );
+  return `
+    with ${WORDS}, meant as materialized (
+      select * from unnest($6::tsquery[], $7::float8[], $8::text[]) as meant (query, likeness, misspelt)
+    )
+    select resource, id, max(by_words + by_likeness) as score
+    from (${candidates} offset 0) candidates
+    cross join lateral (
+      select coalesce(sum(ts_rank(${WEIGHTS}, document, query)), 0) / cardinality($3::text[]) as by_words
+      from words where document @@ query
+    ) spelt_right
+    cross join lateral (
+      select coalesce(sum(likeness), 0) * ${RANK_OF_ONE} / cardinality($3::text[]) as by_likeness
+      from (select max(likeness) as likeness from meant where document @@ query group by misspelt) best
+    ) alike
+    group by resource, id`;
+}
+
+/** Which of the words in $2 no visible row has: what they were meant to be is looked for by spelling. */
 export function unusedWords(resources: readonly SearchableResource[]): string {
   const used = resources
     .map(
@@ -68,25 +117,7 @@ export function unusedWords(resources: readonly SearchableResource[]): string {
     .join(" or ");
   return `select word from unnest($2::text[]) with ordinality as words (word, place)
     where length(word) > 2 and numnode(websearch_to_tsquery('english', '"' || word || '"')) > 0 and not (${used})
-    order by place limit 2`;
-}
-
-/**
- * Rows whose title has a word that is spelt like one of two, $2 and $3, best those that have both. Of very many it is some
- * hundreds that are ranked, those stored first: which are the newest or the best is not known before all are fetched.
- */
-export function similarTitles(resources: readonly SearchableResource[]): Ranking {
-  return eachOf(resources, ({ name, from, search }) => {
-    const title = `r.${search.title}`;
-    const rank = ["$2", "$3"].map(
-      (word) => `word_similarity(${word}::text, title) + strict_word_similarity(${word}::text, title)`,
-    );
-    return `select '${name}' as resource, id, (${rank.join(" + ")}) / 4 as score
-      from (
-        select r.id, ${title} as title from ${from.table} r
-        where r.${from.space} = any($1::uuid[]) and ($2::text <% ${title} or $3::text <% ${title}) limit ${ALIKE}
-      ) r`;
-  });
+    order by place`;
 }
 
 /** Rows whose meaning is near. $2 the names of resources, $3 the model, $4 the query's vector. */

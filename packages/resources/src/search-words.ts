@@ -16,3 +16,8 @@ export function hasOperators(query: string): boolean {
 export function eitherOf(words: readonly string[]): string {
   return words.map((word) => `"${word}"`).join(" or ");
 }
+
+/** The same for rows with all of them. */
+export function eachOf(words: readonly string[]): string {
+  return words.map((word) => `"${word}"`).join(" ");
+}

@@ -4,10 +4,11 @@ import { text } from "./field.ts";
 import { type Audience, projection, type Visibility, visibilityParameters, visibleSpaces } from "./reads.ts";
 import { fuse } from "./rank-fusion.ts";
 import { registry } from "./registry.ts";
-import { eitherOf, hasOperators, wordsOf } from "./search-words.ts";
-import { allWords, anyWord, nearest, similarTitles, unusedWords } from "./search-rankings.ts";
+import { eachOf, eitherOf, hasOperators, wordsOf } from "./search-words.ts";
+import { allWords, anyWord, meantWords, nearest, unusedWords } from "./search-rankings.ts";
+import { anyOf, findMeantWords, inTitles, MOST_MISSPELT, rareOf } from "./search-spelling.ts";
 import { snippetOf } from "./snippet.ts";
-import { rareWords } from "./word-frequency.ts";
+import { areFewVisible, narrowed, rareWords } from "./word-frequency.ts";
 
 /** The longest query, in UTF-16 units, and the most rows one search answers with. */
 export const MAX_QUERY_LENGTH = 512;
@@ -81,20 +82,13 @@ export async function findCandidates(read: ReadStore, query: SearchQuery): Promi
       [spaces, ...parameters],
     );
 
-  const found = [await find(allWords(resources), words)];
   const single = hasOperators(words) ? [] : wordsOf(words);
-  if (single.length > 0 && (found[0]?.length ?? 0) < ENOUGH) {
-    const rare = await rareWords(read, resources, single, spaces);
-    found.push(await find(anyWord(resources), eitherOf(rare), rare));
-    const titled = resources.filter(({ search }) => search.trigrams);
-    const unknown =
-      titled.length === 0 ? [] : await read.query<{ word: string }>(unusedWords(resources), [spaces, rare]);
-    if (unknown.length > 0) {
-      const [first, second] = unknown.map(({ word }) => word);
-      found.push(await find(similarTitles(titled), first, second ?? first));
-    }
-  }
-  const byWords = joined(found);
+  const all = await find(allWords(resources), words, await narrowed(read, resources, single.length === 0 ? "" : words));
+  const some =
+    single.length === 0 || all.length >= ENOUGH
+      ? []
+      : await findBySome(read, resources, single, { spaces, mayBeMisspelt: all.length === 0 }, find);
+  const byWords = inOrder([...all, ...some], (one, other) => one + other);
   if (vector === undefined) return byWords;
   const names = resources.map(({ name }) => name);
   const { model, embedding } = vector;
@@ -105,11 +99,47 @@ export async function findCandidates(read: ReadStore, query: SearchQuery): Promi
     .map((one) => ({ ...one, score: scores.get(keyOf(one)) ?? 0 }));
 }
 
-/** What was found in several ways counts by all of them: the scores of words, alike ones too, are parts of one whole. */
-function joined(rankings: readonly (readonly Candidate[])[]): readonly Candidate[] {
+/** Rows that have some of the words, or in their title a word that is spelt like one that no visible row has. */
+async function findBySome(
+  read: ReadStore,
+  resources: readonly SearchableResource[],
+  words: readonly string[],
+  // A row that has all the words has each.
+  { spaces, mayBeMisspelt }: { readonly spaces: readonly string[]; readonly mayBeMisspelt: boolean },
+  find: (sql: string, ...parameters: readonly unknown[]) => Promise<readonly Candidate[]>,
+): Promise<readonly Candidate[]> {
+  const few = await areFewVisible(read, resources, spaces);
+  const rare = few ? { words, uncommon: words, areCommon: false } : await rareWords(read, resources, words);
+  const byAny = await find(anyWord(resources, rare.areCommon), eitherOf(rare.words), rare.words);
+  const titled = resources.filter(({ search }) => search.trigrams);
+  if (titled.length === 0 || !mayBeMisspelt) return byAny;
+  const unused = await read.query<{ word: string }>(unusedWords(resources), [spaces, rare.uncommon]);
+  const unknown = unused.map(({ word }) => word);
+  const misspelt = unknown.slice(0, MOST_MISSPELT);
+  const meant = await findMeantWords(read, titled, misspelt, spaces);
+  if (meant.length === 0) return byAny;
+  const byMeant = await find(
+    meantWords(titled),
+    eachOf(words.filter((word) => !unknown.includes(word))),
+    rare.words,
+    anyOf(meant),
+    inTitles(few ? meant : await rareOf(read, titled, meant)),
+    meant.map((one) => inTitles([one])),
+    meant.map(({ likeness }) => likeness),
+    meant.map((one) => one.misspelt),
+  );
+  return inOrder([...byAny, ...byMeant], Math.max);
+}
+
+/** Each row once, best first, its score made of all it has. */
+function inOrder(
+  candidates: readonly Candidate[],
+  together: (one: number, other: number) => number,
+): readonly Candidate[] {
   const known = new Map<string, Candidate>();
-  for (const one of rankings.flat()) {
-    known.set(keyOf(one), { ...one, score: one.score + (known.get(keyOf(one))?.score ?? 0) });
+  for (const one of candidates) {
+    const before = known.get(keyOf(one));
+    known.set(keyOf(one), before === undefined ? one : { ...one, score: together(before.score, one.score) });
   }
   const before = (one: Candidate, other: Candidate): number =>
     other.score - one.score ||

@@ -71,6 +71,22 @@ describe("migrations", () => {
     await store.close();
   });
 
+  test("of a federated gateway leave no table without a primary key either, and a planted one is caught", async () => {
+    const store = await openTestStore({ vector: true });
+    const keyless = async () =>
+      (
+        await store.query<{ name: string }>(
+          `select relname as name from pg_class where relkind in ('r', 'p') and relnamespace = 'public'::regnamespace
+           and not exists (select from pg_index where indrelid = pg_class.oid and indisprimary)`,
+          [],
+        )
+      ).map(({ name }) => name);
+    expect(await keyless()).toEqual([]);
+    await store.query("create table planted (id uuid not null unique)", []);
+    expect(await keyless()).toEqual(["planted"]);
+    await store.close();
+  });
+
   test("of every tier need no extension but pg_trgm, and no function of one PostgreSQL version", async () => {
     for (const name of await sqlFiles(migrationsDirectory)) {
       const sql = await readFile(join(migrationsDirectory, name), "utf8");

@@ -69,12 +69,6 @@ function secureOptions({ tls = "off", ca }: PostgresOptions): ClientConfig["ssl"
     : { rejectUnauthorized: true, checkServerIdentity: () => undefined, ...authority };
 }
 
-/**
- * From where on a word in a title is like a misspelt one (`<%`): pg_trgm's own 0.6 misses two letters that changed places.
- * The extension is loaded when it is first used, and takes what was set before.
- */
-const TITLE_LIKENESS = "set pg_trgm.word_similarity_threshold to 0.5";
-
 /** Of pgvector 0.8: an index that found too few rows of those a search may see looks on, in place of giving fewer. */
 const WHOLE_VECTOR_ANSWERS = "set hnsw.iterative_scan to strict_order";
 
@@ -91,7 +85,6 @@ export function sessionSettings(statementTimeoutMs: number): string {
   return [
     "set timezone to 'UTC'",
     "set random_page_cost to 1.1",
-    TITLE_LIKENESS,
     WHOLE_VECTOR_ANSWERS,
     `set statement_timeout to ${statementTimeoutMs}`,
     `set lock_timeout to ${Math.min(statementTimeoutMs, LOCK_TIMEOUT_MS)}`,

@@ -150,7 +150,9 @@ CREATE TABLE "federation_grants" (
 	"generation_spki" text,
 	"late_renewals" integer DEFAULT 0 NOT NULL,
 	"requests_per_minute" integer DEFAULT 1200 NOT NULL,
-	"concurrent_requests" integer DEFAULT 16 NOT NULL
+	"concurrent_requests" integer DEFAULT 16 NOT NULL,
+	CONSTRAINT "federation_grants_requests_per_minute" CHECK (requests_per_minute between 1 and 1000000),
+	CONSTRAINT "federation_grants_concurrent_requests" CHECK (concurrent_requests between 1 and 1000)
 );
 --> statement-breakpoint
 CREATE TABLE "federation_peers" (
@@ -245,6 +247,13 @@ CREATE TABLE "notes" (
 	"body" text DEFAULT '' NOT NULL,
 	"search_document" "tsvector" GENERATED ALWAYS AS (setweight(to_tsvector('english', title), 'A') || setweight(to_tsvector('english', left(body, 100000)), 'B')) STORED,
 	CONSTRAINT "notes_has_a_space" CHECK (space_id is not null)
+);
+--> statement-breakpoint
+CREATE TABLE "search_words" (
+	"resource" text NOT NULL,
+	"space_id" uuid NOT NULL,
+	"word" text NOT NULL,
+	CONSTRAINT "search_words_resource_space_id_word_pk" PRIMARY KEY("resource","space_id","word")
 );
 --> statement-breakpoint
 CREATE TABLE "sessions" (

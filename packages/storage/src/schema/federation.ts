@@ -1,6 +1,7 @@
 import { sql } from "drizzle-orm";
 import {
   bigint,
+  check,
   index,
   integer,
   jsonb,
@@ -68,7 +69,13 @@ export const federationGrants = pgTable(
     requestsPerMinute: integer("requests_per_minute").notNull().default(1200),
     concurrentRequests: integer("concurrent_requests").notNull().default(16),
   },
-  (table) => [index("federation_grants_subject").on(table.subjectUserId, table.id)],
+  (table) => [
+    index("federation_grants_subject").on(table.subjectUserId, table.id),
+    // What federation-server lets through (GRANT_LIMITS), for whoever writes past it: 0 would stop the peer without a word, and what is
+    // out of range every request with a fault.
+    check("federation_grants_requests_per_minute", sql`requests_per_minute between 1 and 1000000`),
+    check("federation_grants_concurrent_requests", sql`concurrent_requests between 1 and 1000`),
+  ],
 );
 
 /** Every scope a grant had, the first one included. Append-only. */

@@ -16,4 +16,5 @@ export {
   tokenStatus,
 } from "./federation.ts";
 export { credentials, idempotencyKeys, memories, notes, tasks, taskStatus } from "./resources.ts";
+export { searchWords } from "./search-words.ts";
 export { teamMembers, teamRole, teams } from "./teams.ts";

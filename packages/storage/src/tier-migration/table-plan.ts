@@ -68,6 +68,7 @@ export const tableDecisions: Readonly<Record<string, TableDecision>> = {
   federation_enrollment_tokens: { skip: "one-time tokens: make a new invite for a grant nobody has claimed yet" },
   federation_server_certificates: { skip: "made again at the first start" },
   embeddings: { skip: "made again from the rows" },
+  search_words: { skip: "made by the rows that are copied" },
   idempotency_keys: { skip: "only needed for requests being tried again" },
 };
 

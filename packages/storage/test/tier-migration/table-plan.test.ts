@@ -48,6 +48,7 @@ test("tables with tokens and codes of one use, and those made for a moment, are 
     "federation_enrollment_tokens",
     "federation_server_certificates",
     "idempotency_keys",
+    "search_words",
     "sessions",
     "verifications",
   ]);
