@@ -252,7 +252,7 @@ const red: readonly Seeded[] = [
     name: "second wall",
     code: "peer_reader_unavailable",
     status: 7,
-    detail: /no policy bounds what peers read of notes/u,
+    detail: /row security of notes is off/u,
   },
   {
     what: "a table the gateway's role may not read",

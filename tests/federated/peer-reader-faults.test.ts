@@ -43,14 +43,19 @@ describe("a peer's read on the only connection of a pool", () => {
     store.readAsPeer(bounds, work);
   const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-  test("that takes too long is ended, and leaves the connection as it was", async () => {
-    const slow = read((walled) => walled.query("select pg_sleep(5)", []));
+  const asked = [
+    ["asked as one of many", (walled: PeerReadStore, sql: string) => walled.query(sql, [])],
+    ["asked as its last", (walled: PeerReadStore, sql: string) => walled.last.query(sql, [])],
+  ] as const;
+
+  test.each(asked)("that takes too long is ended, and leaves the connection as it was: %s", async (_, ask) => {
+    const slow = read((walled) => ask(walled, "select pg_sleep(5)"));
     await expect(slow).rejects.toMatchObject({ code: "database_timeout" });
     expect(await self()).toEqual({ pid, ...cleanSelf });
   });
 
-  test("that is cancelled leaves the connection as it was", async () => {
-    const slow = read((walled) => walled.query("select pg_sleep(5)", []));
+  test.each(asked)("that is cancelled leaves the connection as it was: %s", async (_, ask) => {
+    const slow = read((walled) => ask(walled, "select pg_sleep(5)"));
     const code = slow.catch((error: unknown) => (error as Problem).code);
     await sleep(100);
     await during("pg_cancel_backend");
@@ -58,8 +63,8 @@ describe("a peer's read on the only connection of a pool", () => {
     expect(await self()).toEqual({ pid, ...cleanSelf });
   });
 
-  test("whose connection is lost fails, and the pool has another", async () => {
-    const slow = read((walled) => walled.query("select pg_sleep(5)", []));
+  test.each(asked)("whose connection is lost fails, and the pool has another: %s", async (_, ask) => {
+    const slow = read((walled) => ask(walled, "select pg_sleep(5)"));
     const code = slow.catch((error: unknown) => (error as Problem).code);
     await sleep(100);
     await during("pg_terminate_backend");
@@ -102,14 +107,17 @@ describe("a peer's read on the only connection of a pool", () => {
     expect(after.pid).not.toBe(pid);
   });
 
-  test("whose wall can't be raised runs no statement at all: the transaction has failed before it", async () => {
-    await roles.runAs("owner", "revoke execute on function set_peer_bounds from mosaic_peer_reader");
-    // A lock of the session would outlive the transaction.
-    const tried = read((walled) => walled.query("select pg_advisory_lock(4711)", []));
-    await expect(tried).rejects.toMatchObject({ code: "peer_reader_unavailable" });
-    expect(await roles.database.run("select from pg_locks where locktype = 'advisory' and objid = 4711")).toEqual([]);
-    expect(await self()).toEqual({ pid, ...cleanSelf });
-  });
+  test.each(asked)(
+    "whose wall can't be raised runs no statement at all, the transaction has failed before it: %s",
+    async (_, ask) => {
+      await roles.runAs("owner", "revoke execute on function set_peer_bounds from mosaic_peer_reader");
+      // A lock of the session would outlive the transaction.
+      const tried = read((walled) => ask(walled, "select pg_advisory_lock(4711)"));
+      await expect(tried).rejects.toMatchObject({ code: "peer_reader_unavailable" });
+      expect(await roles.database.run("select from pg_locks where locktype = 'advisory' and objid = 4711")).toEqual([]);
+      expect(await self()).toEqual({ pid, ...cleanSelf });
+    },
+  );
 
   test("has its statements prepared once, under names that native ones don't share", async () => {
     const text = "select count(*)::int4 as count from tasks";

@@ -1,5 +1,6 @@
 import { openPostgres } from "@mosaicstack/storage";
 import { afterAll, describe } from "vitest";
+import { guardedTablesContract } from "../storage/guarded-tables-contract.ts";
 import { peerReaderContract } from "../storage/peer-reader-contract.ts";
 import { twoWallsContract } from "../storage/two-walls-contract.ts";
 import { type RolesDatabase, rolesDatabase } from "./database-roles.ts";
@@ -37,7 +38,9 @@ describe("PostgreSQL, owner and runtime role apart", () => {
     return database;
   };
 
-  peerReaderContract(async () => openPostgres({ ...(await fresh()).options, ...FEW }));
+  const open = async () => openPostgres({ ...(await fresh()).options, ...FEW });
+  peerReaderContract(open);
+  guardedTablesContract(open);
   twoWallsContract(async () => {
     const roles = await fresh();
     return { store: await openPostgres({ ...roles.options, ...FEW }), runAsOwner: (sql) => roles.runAs("owner", sql) };

@@ -213,6 +213,28 @@ export function peerReaderContract(open: () => Promise<Store>): void {
       expect([before, after]).toEqual([[], []]);
     });
 
+    test("answers the same to what is asked as its last, and holds what follows behind the same wall", async () => {
+      const seen = await store.readAsPeer(boundsOf(ada), async (read) => [
+        await owners(read.last),
+        await owners(read.last),
+        await owners(read),
+        await owners(read.last),
+        ...(await Promise.all([owners(read.last), owners(read), owners(read.last)])),
+      ]);
+      expect(seen).toEqual(Array.from({ length: 7 }, () => [ada]));
+    });
+
+    test("writes nothing by what is asked as its last, nor by what follows", async () => {
+      const write = "update tasks set title = 'taken'";
+      for (const before of [[], [1], [1, 2]]) {
+        const work = store.readAsPeer(boundsOf(ada), async (read) => {
+          for (const _ of before) await owners(read.last);
+          await read.last.query(write, []);
+        });
+        expect(await refusal(work)).toMatchObject({ code: expect.stringMatching(/^(25006|42501)$/) as string });
+      }
+    });
+
     test("refuses the store itself inside, and its own use after its end", async () => {
       let kept: PeerReadStore | undefined;
       await store.readAsPeer(boundsOf(ada), async (read) => {
@@ -222,6 +244,7 @@ export function peerReaderContract(open: () => Promise<Store>): void {
       });
       await expect(kept!.query("select 1", [])).rejects.toThrow("after its end");
       await expect(kept!.findCandidates("select 1", [])).rejects.toThrow("after its end");
+      await expect(kept!.last.query("select 1", [])).rejects.toThrow("after its end");
     });
 
     test.each([
@@ -254,6 +277,33 @@ export function peerReaderContract(open: () => Promise<Store>): void {
         "at once",
       );
       expect(await store.readAsPeer(boundsOf(ada), () => Promise.resolve(7))).toBe(7);
+    });
+
+    test("a last statement, work that throws after it, and work that doesn't wait for it", async () => {
+      expect(await store.readAsPeer(boundsOf(ada), (read) => owners(read.last))).toEqual([ada]);
+      const thrown = store.readAsPeer(boundsOf(ada), async (read) => {
+        await owners(read.last);
+        throw new Error("changed its mind");
+      });
+      await expect(thrown).rejects.toThrow("changed its mind");
+      let late: Promise<unknown> = Promise.resolve();
+      await store.readAsPeer(boundsOf(ada), (read) => {
+        late = read.last.query("select pg_sleep(0.1), count(*) from tasks", []);
+        return Promise.resolve();
+      });
+      expect(await late).toMatchObject([{ count: "1" }]);
+    });
+
+    test("a last statement that fails, and one after it", async () => {
+      const failing = "select 1 / 0";
+      const work = store.readAsPeer(boundsOf(ada), (read) => read.last.query(failing, []));
+      expect(await refusal(work)).toMatchObject({ code: "22012" });
+      await store.readAsPeer(boundsOf(ada), async (read) => {
+        await read.last.query(failing, []).catch(() => undefined);
+        // In a transaction of its own, or in one that has failed: never without the wall.
+        const after = await owners(read.last).catch((error: unknown) => (error as { code: unknown }).code);
+        expect([[ada], "25P02"]).toContainEqual(after);
+      });
     });
 
     test("a statement that fails", async () => {
@@ -295,7 +345,13 @@ export function peerReaderContract(open: () => Promise<Store>): void {
       const seen = await Promise.all(
         people.flatMap((person, index) => [
           store.readAsPeer(boundsOf(person), async (read) => {
-            const list = await listRows(read, tasks, everythingOf(person), { limit: 100 }, "federated");
+            const list = await listRows(
+              index % 2 === 0 ? read : read.last,
+              tasks,
+              everythingOf(person),
+              { limit: 100 },
+              "federated",
+            );
             if (index % 7 === 3) await read.query("select 1 / 0", []).catch(() => undefined);
             else if ((await owners(read)).join() !== person) return ["somebody else's"];
             return (JSON.parse(list.json) as readonly { readonly owner_id: string }[]).map(

@@ -1,10 +1,12 @@
 import { openTestStore } from "@mosaicstack/harness";
 import { newId } from "@mosaicstack/foundation";
 import { describe, expect, test } from "vitest";
+import { guardedTablesContract } from "./guarded-tables-contract.ts";
 import { peerReaderContract } from "./peer-reader-contract.ts";
 
 describe("PGlite", () => {
   peerReaderContract(() => openTestStore({ vector: true }));
+  guardedTablesContract(() => openTestStore({ vector: true }));
 
   test("a store of a tier without federation has no such role, and refuses a peer's read", async () => {
     const store = await openTestStore();

@@ -1,4 +1,4 @@
-import type { PeerReadStore, Store } from "@mosaicstack/storage";
+import { GUARDED_TABLES, type PeerReadStore, type ReadStore, type Store } from "@mosaicstack/storage";
 
 /**
  * The spaces that a read's own statement lets through, letter for letter as packages/resources/src/reads.ts has it: the first
@@ -38,11 +38,15 @@ function unfiltered(read: PeerReadStore): PeerReadStore {
   let candidates = 0;
   const missing = (): Error =>
     new Error("A peer's read doesn't have the filter that tests remove: see tests/storage/walls.ts");
-  return {
+  const without = (reads: ReadStore): ReadStore => ({
     async query<Row extends object>(sql: string, parameters: readonly unknown[]) {
       if (!sql.includes(FIRST_WALL) || (candidates > 0 && !candidatesHadIt)) throw missing();
-      return await read.query<Row>(sql.replaceAll(FIRST_WALL, NO_WALL), parameters);
+      return await reads.query<Row>(sql.replaceAll(FIRST_WALL, NO_WALL), parameters);
     },
+  });
+  return {
+    ...without(read),
+    last: without(read.last),
     async findCandidates<Row extends object>(sql: string, parameters: readonly unknown[]) {
       candidates += 1;
       candidatesHadIt ||= sql.includes(FIRST_WALL);
@@ -51,17 +55,15 @@ function unfiltered(read: PeerReadStore): PeerReadStore {
   };
 }
 
-const GUARDED = ["tasks", "notes", "memories", "credentials", "teams", "team_members"];
-
 /** Runs one statement as whoever owns the tables. */
 export type RunAsOwner = (sql: string) => Promise<unknown>;
 
 /** Removes the second wall for real: the database stops bounding what the peers' role sees. Its role and columns stay. */
 export async function removePolicies(run: RunAsOwner): Promise<void> {
-  for (const table of GUARDED) await run(`alter table ${table} disable row level security`);
+  for (const table of GUARDED_TABLES) await run(`alter table ${table} disable row level security`);
 }
 
 /** Undoes {@link removePolicies}. */
 export async function restorePolicies(run: RunAsOwner): Promise<void> {
-  for (const table of GUARDED) await run(`alter table ${table} enable row level security`);
+  for (const table of GUARDED_TABLES) await run(`alter table ${table} enable row level security`);
 }

@@ -37,6 +37,7 @@ function recording(store: Store): Pick<Store, "query" | "readAsPeer"> {
         work({
           query: noting((sql, parameters) => read.query(sql, parameters)),
           findCandidates: noting((sql, parameters) => read.findCandidates(sql, parameters)),
+          last: { query: noting((sql, parameters) => read.last.query(sql, parameters)) },
         }),
       );
     },

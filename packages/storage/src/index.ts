@@ -32,6 +32,7 @@ export { type ConstraintViolation, constraintViolation, databaseProblem } from "
 export { type MigrationState, migrationsDirectory } from "./migrate.ts";
 export { type EmbeddedCopy, openEmbeddedCopy } from "./probes/embedded-copy.ts";
 export { type PeerReaderFault, peerReaderProblem } from "./peer-reader/peer-reader-faults.ts";
+export { GUARDED_TABLES } from "./peer-reader/wall-parts.ts";
 export { type PostgresFindings, probePostgres } from "./probes/probe-postgres.ts";
 export { problem as storageProblem } from "./problems.ts";
 export {

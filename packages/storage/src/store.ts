@@ -27,7 +27,7 @@ export interface PeerBounds {
   readonly resources: readonly string[];
 }
 
-/** What the work of a peer's read is handed. Both refuse once the read is over. */
+/** What the work of a peer's read is handed. All of it refuses once the read is over. */
 export interface PeerReadStore extends ReadStore {
   /**
    * One SELECT outside the wall, in the same READ ONLY transaction, as the ordinary role and so with every index: row
@@ -36,6 +36,11 @@ export interface PeerReadStore extends ReadStore {
    * @throws Error, misuse, once `query` was called: the wall doesn't come down again.
    */
   findCandidates<Row extends object>(sql: string, parameters: readonly unknown[]): Promise<Row[]>;
+  /**
+   * The same as `query`, for a statement that is the read's only one or its last: the transaction's end is sent with it. One that
+   * follows all the same begins a transaction of its own, behind the same wall.
+   */
+  readonly last: ReadStore;
 }
 
 /** One database, embedded or served. The owner of a Store closes it. */
@@ -47,9 +52,17 @@ export interface Store extends ReadStore {
    * bounds set for it (docs/adr/0007). `work` gets the one way to read there is; the store itself is refused inside, as in
    * a transaction. Nothing of role or bounds outlives it.
    *
-   * @throws Problem peer_reader_unavailable where the database lacks the wall: nothing is read then
+   * @throws Problem peer_reader_unavailable where the database lacks the wall, or it wasn't as the migrations make it when it
+   *   was last looked at: nothing is read then
    */
   readAsPeer<Result>(bounds: PeerBounds, work: (read: PeerReadStore) => Promise<Result>): Promise<Result>;
+  /**
+   * Looks whether the second wall is as the migrations make it still. Opening a federated gateway's store has looked; from now on
+   * {@link readAsPeer} goes by this look. Where the database can't be asked, it goes by the one before.
+   *
+   * @throws Problem peer_reader_unavailable where it isn't, and the database's own
+   */
+  checkSecondWall(): Promise<void>;
   /** Runs in one transaction; rolls back when `work` throws. No network call or signing belongs inside. */
   transaction<Result>(work: (db: Database) => Promise<Result>): Promise<Result>;
   /** Finishes what runs, then closes. Idempotent. */

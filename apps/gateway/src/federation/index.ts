@@ -30,6 +30,7 @@ import { composeGrantDuties } from "./grant-duties.ts";
 import { grantRoutes } from "./grant-routes.ts";
 import { peerRoutes } from "./peer-routes.ts";
 import { localSource } from "./local-source.ts";
+import { watchSecondWall } from "./wall-watch.ts";
 
 /** Both sides of federation in one gateway: it serves its own peers, and reads from those of its users. */
 export interface Federation {
@@ -75,6 +76,7 @@ export async function composeFederation(dependencies: {
   const urls = [config.http.publicUrl, settings.publicUrl];
   const serverCertificate = await openServerCertificate({ authority, store, sealer, clock, log, urls });
   let address: AddressInfo | undefined;
+  let endWatch: (() => void) | undefined;
   const endpoint = (): string => {
     if (settings.publicUrl !== undefined) return settings.publicUrl;
     if (address === undefined) throw new Error("the gateway has not been started");
@@ -180,8 +182,10 @@ export async function composeFederation(dependencies: {
         work: async () => void (await peers.renewDuePeers()),
       });
       address = await listener.start();
+      endWatch = watchSecondWall({ store, log });
     },
     async stop() {
+      endWatch?.();
       await Promise.all([serverCertificate.stop(), listener.stop(), peers.close(), duties.stop()]);
       // What was recorded until now is written, while there is a database still.
       await audit.close();

@@ -13,7 +13,7 @@ export const get = servingVerb({
       kind: "with rows",
       resources: [definition],
       async answer(read) {
-        const row = await getRow(read, definition, visibility, id, "federated");
+        const row = await getRow(read.last, definition, visibility, id, "federated");
         if (row === undefined) throw federationProblem("row_not_found");
         return { rows: 1, json: `{"row":${row}}` };
       },

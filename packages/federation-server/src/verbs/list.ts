@@ -23,7 +23,7 @@ export const list = servingVerb({
       answer: (read) =>
         pageThatFits(limit, async (rows) => {
           const query = { limit: rows, before: request.before, filters: own };
-          const page = await listRows(read, definition, visibility, query, "federated");
+          const page = await listRows(read.last, definition, visibility, query, "federated");
           return { rows: page.count, json: `{"rows":${page.json},"more":${page.more},"limit":${limit}}` };
         }),
     };

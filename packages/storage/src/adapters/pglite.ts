@@ -9,8 +9,9 @@ import { migrate as drizzleMigrate } from "drizzle-orm/pglite/migrator";
 import { lockDataDirectory } from "../data-directory-lock.ts";
 import { migrate, migrationSets } from "../migrate.ts";
 import { peerRead } from "../peer-reader/peer-read.ts";
-import { peerReaderFault, peerReaderProblem } from "../peer-reader/peer-reader-faults.ts";
 import { offerPeerReader } from "../peer-reader/peer-reader-role.ts";
+import { peerReaderFault } from "../peer-reader/peer-reader-faults.ts";
+import { SecondWall } from "../peer-reader/second-wall.ts";
 import { problem } from "../problems.ts";
 import * as schema from "../schema/index.ts";
 import type { Store } from "../store.ts";
@@ -110,7 +111,7 @@ export async function makePgliteSnapshot(options: { readonly vector?: boolean } 
  */
 const SETTINGS = ["TimeZone=UTC", "max_wal_size=64MB", "min_wal_size=32MB", "random_page_cost=1.1"]
   // As PostgreSQL's connections have them.
-  .concat("pg_trgm.word_similarity_threshold=0.5", "hnsw.iterative_scan=strict_order");
+  .concat("hnsw.iterative_scan=strict_order");
 
 /** Both extensions are always loaded (15 ms): a database in which one was once created needs its library at every start. */
 async function start(options: PGliteOptions): Promise<ScopedPglite> {
@@ -142,14 +143,22 @@ async function openStore(client: ScopedPglite, withVector: boolean, release: () 
   // Not prepared: measured, naming statements gains nothing here, where no parse crosses a network.
   const query: Store["query"] = async <Row extends object>(sql: string, parameters: readonly unknown[]) =>
     (await client.query<Row>(sql, [...parameters], { parsers })).rows;
+  const wall = new SecondWall(() =>
+    client.transaction(async (transaction) => {
+      const look: Store["query"] = async <Row extends object>(sql: string, parameters: readonly unknown[]) =>
+        (await transaction.query<Row>(sql, [...parameters], { parsers })).rows;
+      const fault = await peerReaderFault(look, SUPERUSER);
+      await transaction.rollback();
+      return fault;
+    }),
+  );
   try {
     if (withVector) {
       await client.exec("create extension if not exists vector");
       await offerPeerReader(query, SUPERUSER);
     }
     await migrate(migrationSets({ vector: withVector }), (config) => drizzleMigrate(db, config), query);
-    const fault = withVector ? await peerReaderFault(query, SUPERUSER) : undefined;
-    if (fault !== undefined) throw peerReaderProblem(fault);
+    if (withVector) await wall.check();
   } catch (error) {
     await client.close();
     throw error;
@@ -170,8 +179,9 @@ async function openStore(client: ScopedPglite, withVector: boolean, release: () 
     db,
     query,
     transaction: (work) => db.transaction(work),
-    readAsPeer: (bounds, work) =>
-      client.transaction(async (transaction) => {
+    readAsPeer: async (bounds, work) => {
+      wall.requireStanding();
+      return await client.transaction(async (transaction) => {
         const run = async <Row extends object>(sql: string, parameters: readonly unknown[]) =>
           (await transaction.query<Row>(sql, [...parameters], { parsers })).rows;
         const begin = "set transaction isolation level repeatable read, read only";
@@ -181,7 +191,9 @@ async function openStore(client: ScopedPglite, withVector: boolean, release: () 
         } finally {
           read.end();
         }
-      }),
+      });
+    },
+    checkSecondWall: () => wall.check(),
     close: () => (closed ??= close()),
   };
 }

@@ -4,6 +4,7 @@ import { connectionProblem, databaseProblem, isConnectionFault, isTimeout } from
 import { problem } from "../problems.ts";
 import { peerRead } from "../peer-reader/peer-read.ts";
 import { PeerTurns } from "../peer-reader/peer-turns.ts";
+import { SecondWall } from "../peer-reader/second-wall.ts";
 import * as schema from "../schema/index.ts";
 import { StatementNames } from "../statement-names.ts";
 import type { Store } from "../store.ts";
@@ -16,7 +17,7 @@ import {
   valueTypes,
 } from "./postgres-connection.ts";
 import { migratePostgres } from "./postgres-migration.ts";
-import { checkPeerReader, checkRuntimeRole } from "./runtime-role.ts";
+import { checkRuntimeRole, lookAtSecondWall } from "./runtime-role.ts";
 
 /** The longest a peer's statement may run: whoever asked has given up by then. */
 const PEER_STATEMENT_MS = 5_000;
@@ -33,7 +34,8 @@ const PEER_STATEMENT_MS = 5_000;
 export async function openPostgres(options: PostgresOptions): Promise<Store> {
   await migratePostgres(options);
   if (options.migrateAs !== undefined) await checkRuntimeRole(options);
-  if (options.vector === true) await checkPeerReader(options);
+  const wall = new SecondWall(() => lookAtSecondWall(options), options);
+  if (options.vector === true) await wall.check();
 
   const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
   const peerTimeoutMs = Math.min(statementTimeoutMs, PEER_STATEMENT_MS);
@@ -113,10 +115,14 @@ export async function openPostgres(options: PostgresOptions): Promise<Store> {
               run: (sql) => sendWithNext(client, sql),
               query: (sql, parameters) => runOn(client, sql, parameters, names.of(sql)),
               queryBehindWall: (sql, parameters) => runOn(client, sql, parameters, peerNames.of(sql)),
+              sendEnd() {
+                ended = client.query("commit").catch(condemn);
+              },
             },
             bounds,
           );
           let end = "rollback";
+          let ended: Promise<unknown> | undefined;
           try {
             resolve(await scope.run(() => work(read)));
             end = "commit";
@@ -124,11 +130,14 @@ export async function openPostgres(options: PostgresOptions): Promise<Store> {
             read.end();
             // A connection that may still be the peers' reader, or in its transaction, is nobody else's any more.
             if (read.hasBegun) await client.query(end).catch(condemn);
+            await ended;
           }
         };
         scope.refuseInside();
+        wall.requireStanding();
         peers.run(() => withClient(onClient)).catch(reject);
       }),
+    checkSecondWall: () => wall.check(),
     close: () => (closed ??= pool.end()),
   };
 }

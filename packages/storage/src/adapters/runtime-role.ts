@@ -2,7 +2,7 @@ import { getTableName, is } from "drizzle-orm";
 import { PgTable } from "drizzle-orm/pg-core";
 import { problem } from "../problems.ts";
 import * as schema from "../schema/index.ts";
-import { peerReaderFault, peerReaderProblem } from "../peer-reader/peer-reader-faults.ts";
+import { peerReaderFault, type PeerReaderFault } from "../peer-reader/peer-reader-faults.ts";
 import { withOneConnection } from "./one-connection.ts";
 import type { PostgresOptions } from "./postgres-connection.ts";
 import { queryOf } from "./postgres-migration.ts";
@@ -34,13 +34,14 @@ export function checkRuntimeRole(options: PostgresOptions): Promise<void> {
 }
 
 /**
- * That what peers read stands behind the second wall, and that the role a gateway runs as can put it there.
+ * Whether what peers read stands behind the second wall, and the role a gateway runs as can put it there.
  *
- * @throws Problem database_unreachable, peer_reader_unavailable
+ * @throws Problem database_unreachable
  */
-export function checkPeerReader(options: PostgresOptions): Promise<void> {
-  return withOneConnection(options, "runtime", async (client) => {
-    const fault = await peerReaderFault(queryOf(client), options.user);
-    if (fault !== undefined) throw peerReaderProblem(fault, options);
+export async function lookAtSecondWall(options: PostgresOptions): Promise<PeerReaderFault | undefined> {
+  let fault: PeerReaderFault | undefined;
+  await withOneConnection(options, "runtime", async (client) => {
+    fault = await peerReaderFault(queryOf(client), options.user);
   });
+  return fault;
 }

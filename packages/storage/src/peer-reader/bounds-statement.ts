@@ -8,7 +8,8 @@ const TABLE = /^[a-z_]+$/;
 
 /**
  * The SQL that raises the second wall in the transaction it runs in, and is undone by that transaction's end: role first, so
- * that nothing runs with bounds and without the role. Text without parameters, since it shares one message with BEGIN.
+ * that nothing runs with bounds and without the role. Tables are found in `public` alone: by default a schema of the role's own name
+ * would come before it. Text without parameters, since it shares one message with BEGIN.
  *
  * Plans behind the wall don't depend on the values asked for, and are kept: planning a list anew took as long as running it.
  *
@@ -25,5 +26,5 @@ export function boundsStatement({ subjectUserId, personal, teams, resources }: P
     `'{${ids.join(",")}}'`,
     `'{${resources.join(",")}}'`,
   ];
-  return `set local role ${PEER_READER}; set local plan_cache_mode = force_generic_plan; select public.set_peer_bounds(${values.join(", ")})`;
+  return `set local role ${PEER_READER}; set local search_path to public; set local plan_cache_mode = force_generic_plan; select public.set_peer_bounds(${values.join(", ")})`;
 }

@@ -11,6 +11,8 @@ export interface PeerTransaction extends ReadStore {
   readonly begin: string;
   /** Several statements in one message, without parameters. Where one fails the rest isn't run. */
   run(sql: string): Promise<unknown>;
+  /** Sends the transaction's end, which isn't waited for. Absent: whoever began it ends it. */
+  sendEnd?(): void;
 }
 
 /** A peer's read while it goes on. */
@@ -30,9 +32,24 @@ export function peerRead(transaction: PeerTransaction, bounds: PeerBounds): Peer
   const raise = boundsStatement(bounds);
   let begun: Promise<unknown> | undefined;
   let wall: Promise<unknown> | undefined;
+  let wasRaised = false;
   let isOver = false;
   const refuseOver = (): void => {
     if (isOver) throw new Error("A peer's read was used after its end.");
+  };
+  const query = async <Row extends object>(sql: string, parameters: readonly unknown[], isLast = false) => {
+    refuseOver();
+    wasRaised = true;
+    if (wall === undefined) {
+      wall = transaction.run(begun === undefined ? `${transaction.begin}; ${raise}` : raise).catch(refused);
+      begun ??= wall;
+    }
+    const answered = onceKnown(wall, transaction.queryBehindWall<Row>(sql, parameters));
+    if (isLast && transaction.sendEnd !== undefined) {
+      transaction.sendEnd();
+      begun = wall = undefined;
+    }
+    return await answered;
   };
   return {
     get hasBegun() {
@@ -41,17 +58,11 @@ export function peerRead(transaction: PeerTransaction, bounds: PeerBounds): Peer
     end() {
       isOver = true;
     },
-    query: async <Row extends object>(sql: string, parameters: readonly unknown[]) => {
-      refuseOver();
-      if (wall === undefined) {
-        wall = transaction.run(begun === undefined ? `${transaction.begin}; ${raise}` : raise).catch(refused);
-        begun ??= wall;
-      }
-      return await onceKnown(wall, transaction.queryBehindWall<Row>(sql, parameters));
-    },
+    query: (sql, parameters) => query(sql, parameters),
+    last: { query: (sql, parameters) => query(sql, parameters, true) },
     findCandidates: async <Row extends object>(sql: string, parameters: readonly unknown[]) => {
       refuseOver();
-      if (wall !== undefined) throw new Error("Candidates are found before the wall is up: call findCandidates first.");
+      if (wasRaised) throw new Error("Candidates are found before the wall is up: call findCandidates first.");
       begun ??= transaction.run(transaction.begin);
       return await onceKnown(begun, transaction.query<Row>(sql, parameters));
     },
@@ -60,8 +71,10 @@ export function peerRead(transaction: PeerTransaction, bounds: PeerBounds): Peer
 
 /** An answer that was asked for before it was known whether it may be had. Where it may not, nobody gets it. */
 async function onceKnown<Row>(permission: Promise<unknown>, answer: Promise<Row[]>): Promise<Row[]> {
-  const [, rows] = await Promise.all([permission, answer]);
-  return rows;
+  // Why there's no permission is what counts, also where the statement's own failure is heard of first.
+  answer.catch(() => undefined);
+  await permission;
+  return await answer;
 }
 
 /** Why a wall isn't raised: no such role, no right to become it, no such function. */

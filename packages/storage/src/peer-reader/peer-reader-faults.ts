@@ -3,6 +3,8 @@ import { problem } from "../problems.ts";
 import type { ReadStore } from "../store.ts";
 import { PEER_READER } from "./bounds-statement.ts";
 import { CREATE_PEER_READER, grantPeerReader } from "./peer-reader-role.ts";
+import { WALL } from "./wall.ts";
+import { readWallParts, type WallPart } from "./wall-parts.ts";
 
 /** What is wrong with the second wall: a clause, and the SQL that mends it. */
 export interface PeerReaderFault {
@@ -10,9 +12,6 @@ export interface PeerReaderFault {
   /** Who runs what, in which database. */
   readonly remedy: string;
 }
-
-/** The tables whose rows peers read, each behind a policy. */
-const GUARDED: readonly string[] = ["tasks", "notes", "memories", "credentials", "teams", "team_members"];
 
 /**
  * Looks at the role alone, which has to be there before the policies that are made for it. Whoever asks may be any role.
@@ -73,41 +72,34 @@ const ROLE_SQL = `
     left join pg_roles as reader on reader.rolname = '${PEER_READER}'
     left join pg_roles as runs on runs.rolname = $1::text`;
 
+/** Whoever may change the database sets neither whose functions a look runs by, nor how it prints what it finds. */
+const LOOK_PLAINLY = ["set search_path to pg_catalog", "set quote_all_identifiers to off"];
+
 /**
- * Looks whether the second wall stands: the role, and for each table peers read row security with the policy that bounds them;
- * and that the role may read nothing but those tables' columns, the sealed secret apart.
+ * Looks whether the second wall stands: the role, and all that {@link WALL} has, each part as the migrations make it and none beside it.
  *
+ * @param query on one connection, which nobody uses afterwards, or in a transaction that is rolled back: its settings are changed
  * @param user the role a gateway runs as
  */
 export async function peerReaderFault(query: ReadStore["query"], user: string): Promise<PeerReaderFault | undefined> {
-  const role = await peerReaderRoleFault(query, user);
-  if (role !== undefined) return role;
-  const [row] = await query<{ open: string | null; excess: string | null }>(TABLES_SQL, [GUARDED]);
-  if (row === undefined) throw new Error("the server told nothing of its tables");
-  if (row.open !== null) return { cause: `no policy bounds what peers read of ${row.open}`, remedy: ownerRuns("") };
-  if (row.excess !== null) {
-    const revoke = `revoke all on ${row.excess} from public, ${PEER_READER}; `;
-    return { cause: `${PEER_READER} may read more than it should of ${row.excess}`, remedy: ownerRuns(revoke) };
-  }
-  return undefined;
+  for (const setting of LOOK_PLAINLY) await query(setting, []);
+  return (await peerReaderRoleFault(query, user)) ?? wallFault(await readWallParts(query));
 }
 
-const TABLES_SQL = `
-  with guarded as (select unnest($1::text[]) as name), ours as (
-    select pg_class.oid, relname as name, relrowsecurity from pg_class
-    where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm')
-  )
-  select
-    (select string_agg(guarded.name, ', ' order by guarded.name) from guarded left join ours using (name)
-     where ours.relrowsecurity is not true or not exists (
-       select from pg_policy where polrelid = ours.oid and not polpermissive and polcmd in ('*', 'r')
-         and polroles @> array['${PEER_READER}'::regrole::oid]
-         and pg_get_expr(polqual, polrelid) like '%peer_spaces(%')) as open,
-    (select string_agg(distinct quote_ident(ours.name), ', ') from ours join pg_attribute on attrelid = ours.oid
-     where attnum > 0 and not attisdropped
-       and has_column_privilege('${PEER_READER}', ours.oid, attnum, 'SELECT')
-       and not (ours.name in (select name from guarded) and attname <> 'sealed_secret')
-       and not (ours.name = 'users' and attname in ('id', 'name'))) as excess`;
+/** The first part that isn't as it was made. */
+function wallFault(found: readonly WallPart[]): PeerReaderFault | undefined {
+  for (const { part, is, drop, mend } of found) {
+    const made = WALL.get(part);
+    if (made === is) continue;
+    if (made === undefined) return { cause: `${part} is none that the migrations make`, remedy: ownerRuns(drop) };
+    if (part.startsWith("column")) return { cause: `${part} is ${is}`, remedy: RESTORE };
+    const cause = part.startsWith("row security") ? `${part} is ${is}` : `${part} is not as the migrations make it`;
+    return { cause, remedy: mend.startsWith("alter") ? superuserRunsHere(mend) : ownerRuns(mend) };
+  }
+  const names = new Set(found.map(({ part }) => part));
+  const gone = [...WALL.keys()].find((part) => !names.has(part));
+  return gone === undefined ? undefined : { cause: `${gone} is gone`, remedy: ownerRuns("") };
+}
 
 /** @param address where the database is served; absent where it's embedded */
 export function peerReaderProblem(
@@ -121,11 +113,19 @@ export function peerReaderProblem(
   });
 }
 
+const RESTORE = "Restore the database from a backup: whose row is whose may have been changed.";
+
 function superuserRuns(sql: string): string {
   return `Run deploy/postgresql/create-roles.sh again, or have a superuser run: ${sql};`;
 }
 
+const AGAIN = "delete from drizzle.__peer_reader_migrations; then start the gateway, which makes the policies anew.";
+
+function superuserRunsHere(first: string): string {
+  return `As a superuser, run in this database: ${first}${AGAIN}`;
+}
+
 /** The migration set makes it anew, whatever is left of it. */
 function ownerRuns(first: string): string {
-  return `As the role that owns the tables, run in this database: ${first}delete from drizzle.__peer_reader_migrations; then start the gateway, which makes the policies anew.`;
+  return `As the role that owns the tables, run in this database: ${first}${AGAIN}`;
 }
