@@ -169,7 +169,11 @@ describe("a planted offender is refused when it is registered", () => {
 
   test("and one that is public but reads the principal fails closed", async () => {
     const app = await server();
-    app.get("/planted", { config: { access: "public" }, schema: {} }, (request) => request.principal.name);
+    app.get(
+      "/planted",
+      { config: { access: "public", limit: "counted" }, schema: {} },
+      (request) => request.principal.name,
+    );
     const answer = await app.inject({ url: "/planted" });
     expect(answer.statusCode).toBe(500);
     expect(answer.json()).toMatchObject({ code: "internal" });

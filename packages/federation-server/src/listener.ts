@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { RateLimits } from "@mosaicstack/coordination";
 import { type Clock, newId, redact } from "@mosaicstack/foundation";
-import { MAX_REQUEST_BYTES, RENEWAL_PATH, verbPath, verbs } from "@mosaicstack/federation-protocol";
+import { MAX_REQUEST_BYTES } from "@mosaicstack/federation-protocol";
 import type { AuditQueue, Store } from "@mosaicstack/storage";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { createGrantLookup } from "./active-grant.ts";
@@ -13,6 +13,7 @@ import type { Certificates } from "./certificates.ts";
 import type { LiveSockets } from "./live-sockets.ts";
 import { peerCertificateOf } from "./peer-identity.ts";
 import { createPeerRequests, requestIdOf } from "./peer-requests.ts";
+import { registerPeerRoutes } from "./peer-routes.ts";
 import type { Renewal } from "./renewal.ts";
 import type { GrantAnnouncer } from "./revocation.ts";
 import type { ServerCertificate } from "./server-certificate.ts";
@@ -188,11 +189,7 @@ export function createListener(dependencies: {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, _body, done) => done(null));
 
-  const paths = new Map([...verbs.map((verb) => [verbPath(verb), verb] as const), [RENEWAL_PATH, "renew"] as const]);
-  for (const [path, asked] of paths) app.post(path, (request, reply) => answer(request, reply, asked));
-  app.setNotFoundHandler((request, reply) => answer(request, reply, undefined));
-  // Where Fastify refuses a content type by itself, the pipeline has not begun; it comes to the same in its turn.
-  app.setErrorHandler((_error, request, reply) => answer(request, reply, paths.get(request.url)));
+  registerPeerRoutes(app, answer);
 
   return {
     async start() {

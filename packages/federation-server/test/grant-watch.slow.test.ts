@@ -46,6 +46,7 @@ function counted(store: Store): { readonly store: Store; readonly queries: () =>
     query: (sql, parameters) => store.query(sql, parameters),
     transaction: (work) => store.transaction(work),
     readAsPeer: (bounds, work) => store.readAsPeer(bounds, work),
+    checkSecondWall: () => store.checkSecondWall(),
     close: () => store.close(),
   };
   return { store: counting, queries: () => queries };

@@ -57,6 +57,8 @@ export interface ServingOptions {
   readonly leastIntervalMs?: number;
   /** Of the audit's queue; nothing is written by itself while `flushMs` and `pollMs` are long. */
   readonly audit?: Partial<AuditQueueLimits>;
+  /** Default: an embedded database in memory. */
+  readonly openStore?: () => Promise<Store>;
   /** Puts something around the gateway's own CA, or another in its place. */
   readonly authority?: (
     own: CertificateAuthority,
@@ -66,7 +68,7 @@ export interface ServingOptions {
 
 /** The serving side on a database of its own, with a clock that tests move. */
 export async function startServingGateway(options: ServingOptions = {}) {
-  const store = await openTestStore({ vector: true });
+  const store = await (options.openStore?.() ?? openTestStore({ vector: true }));
   let offsetMs = options.offsetMs ?? 0;
   const clock: Clock = { now: () => new Date(Date.now() + offsetMs) };
   const sealer = createSealer({ secret: randomUUID() + randomUUID() });

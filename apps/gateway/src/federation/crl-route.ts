@@ -16,7 +16,10 @@ export function crlRoute(app: FastifyInstance, { crl }: { readonly crl: Pick<Crl
   app.get(
     CRL_PATH,
     {
-      config: { access: "public" },
+      config: {
+        access: "public",
+        limit: { uncounted: "the list is in memory: the CA is asked once in ten seconds at most" },
+      },
       schema: {
         summary: "The certificate revocation list",
         description: "DER (RFC 5280 5). 503 `crl_unavailable` while there is none that holds.",

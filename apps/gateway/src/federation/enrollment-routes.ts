@@ -16,13 +16,16 @@ export function enrollmentRoutes(
 ): void {
   app.get(
     "/enroll",
-    { config: { access: "public" }, schema: { hide: true, response: { 200: z.string() } } },
+    {
+      config: { access: "public", limit: { uncounted: "a constant" } },
+      schema: { hide: true, response: { 200: z.string() } },
+    },
     async (_request, reply) => reply.type("text/plain; charset=utf-8").send(help),
   );
   app.post(
     "/enroll",
     {
-      config: { access: "public" },
+      config: { access: "public", limit: "counted", audit: { event: "enrollment" } },
       bodyLimit: 16_384,
       schema: {
         summary: "Redeem an invite for a client certificate",

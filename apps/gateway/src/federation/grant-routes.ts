@@ -83,7 +83,7 @@ export function grantRoutes(untyped: FastifyInstance, { grants }: { readonly gra
   app.post(
     path,
     {
-      config: forAdministrators,
+      config: { ...forAdministrators, audit: { event: "grant.created" } },
       schema: {
         summary: "Make a grant and its invite",
         tags,
@@ -117,7 +117,7 @@ export function grantRoutes(untyped: FastifyInstance, { grants }: { readonly gra
   app.patch(
     `${path}/:id`,
     {
-      config: forAdministrators,
+      config: { ...forAdministrators, audit: { event: "grant.edited" } },
       schema: {
         summary: "Change a grant's name, scope, end or limits",
         description: "Takes effect with the peer's next request.",
@@ -137,7 +137,7 @@ export function grantRoutes(untyped: FastifyInstance, { grants }: { readonly gra
   app.post(
     `${path}/:id/suspend`,
     {
-      config: forAdministrators,
+      config: { ...forAdministrators, audit: { event: "grant.suspended" } },
       schema: { summary: "Stop a grant until it is resumed", tags, params: byId, response: { 200: grantAnswer } },
     },
     async (request) => grantJson(await grants.suspend(actorOf(request), request.params.id)),
@@ -146,7 +146,7 @@ export function grantRoutes(untyped: FastifyInstance, { grants }: { readonly gra
   app.post(
     `${path}/:id/resume`,
     {
-      config: forAdministrators,
+      config: { ...forAdministrators, audit: { event: "grant.resumed" } },
       schema: {
         summary: "Let a suspended grant go on",
         description: "One suspended for `cloned_key` loses its certificates: its peer needs a new invite.",
@@ -161,7 +161,7 @@ export function grantRoutes(untyped: FastifyInstance, { grants }: { readonly gra
   app.post(
     `${path}/:id/revoke`,
     {
-      config,
+      config: { ...config, audit: { event: "grant.revoked" } },
       schema: {
         summary: "Revoke a grant, at once",
         tags,
@@ -181,7 +181,7 @@ export function grantRoutes(untyped: FastifyInstance, { grants }: { readonly gra
   app.post(
     `${path}/:id/token`,
     {
-      config: forAdministrators,
+      config: { ...forAdministrators, audit: { event: "grant.invited" } },
       schema: { summary: "Make a new invite for a grant", tags, params: byId, response: { 200: inviteAnswer } },
     },
     async (request) => inviteJson(await grants.invite(actorOf(request), request.params.id)),

@@ -27,11 +27,12 @@ export function localSource(reader: Reader, userId: string): Source {
     },
     async search({ query, resources, limit, team }) {
       const answer = await reader.search(userId, { source: "local", query, resources, limit, team });
-      return searchResponseSchema.parse({
-        rows: JSON.parse(answer.rowsJson) as unknown,
-        more: answer.more,
-        limit,
-      });
+      const rows = JSON.parse(answer.rowsJson) as unknown;
+      const warning = answer.sources.find((report) => report.warning !== undefined)?.warning;
+      return {
+        ...searchResponseSchema.parse({ rows, more: answer.more, limit }),
+        ...(warning === undefined ? {} : { warning }),
+      };
     },
     async capabilities() {
       const { capabilities } = await reader.capabilities(userId, "local");

@@ -126,7 +126,7 @@ export function peerRoutes(
   app.post(
     path,
     {
-      config,
+      config: { ...config, audit: { event: "enrollment" } },
       schema: {
         summary: "Add a peer by its invite, or give one a new certificate",
         tags,
@@ -141,7 +141,7 @@ export function peerRoutes(
   app.post(
     `${path}/check`,
     {
-      config,
+      config: { ...config, audit: { unaudited: "no token is sent, and nothing changes" } },
       schema: {
         summary: "Check an invite without redeeming it",
         description:
@@ -165,7 +165,7 @@ export function peerRoutes(
   app.post(
     `${path}/:name/renew`,
     {
-      config,
+      config: { ...config, audit: { event: "renewal" } },
       schema: { summary: "Renew a peer's certificate now", tags, params: byName, response: { 200: peerSchema } },
     },
     async ({ principal: { userId }, params: { name } }) =>
@@ -180,7 +180,10 @@ export function peerRoutes(
 
   app.delete(
     `${path}/:name`,
-    { config, schema: { summary: "Forget a peer and its key", tags, params: byName, response: { 204: z.null() } } },
+    {
+      config: { ...config, audit: { event: "peer.removed" } },
+      schema: { summary: "Forget a peer and its key", tags, params: byName, response: { 204: z.null() } },
+    },
     async ({ principal, params }, reply) => {
       await peers.remove(principal.userId, params.name);
       return await reply.code(204).send(null);

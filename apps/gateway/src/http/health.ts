@@ -41,6 +41,15 @@ async function assertAnswering(store: ReadStore): Promise<void> {
   }
 }
 
+/** One look at a time, which all who ask meanwhile share: whoever asks how often, the database is asked once. */
+function sharedProbe(store: ReadStore): () => Promise<void> {
+  let probing: Promise<void> | undefined;
+  return () =>
+    (probing ??= assertAnswering(store).finally(() => {
+      probing = undefined;
+    }));
+}
+
 /** What was dropped is over; that entries cannot be written, or there is no room for them, is not. */
 function auditService({ queued, dropped, failing, full }: AuditQueueStatus) {
   const counts = { service: "audit" as const, queued, dropped };
@@ -63,10 +72,12 @@ export function registerHealth(
     readonly audit?: (() => AuditQueueStatus) | undefined;
   },
 ): void {
+  const probe = sharedProbe(store);
+  let document: string | undefined;
   app.get(
     "/healthz",
     {
-      config: { access: "public" },
+      config: { access: "public", limit: { uncounted: "a constant" } },
       schema: { tags: ["health"], summary: "The process runs", security: [], response: { 200: alive, ...refusals } },
     },
     () => ({ status: "ok" as const }),
@@ -74,7 +85,7 @@ export function registerHealth(
   app.get(
     "/readyz",
     {
-      config: { access: "public" },
+      config: { access: "public", limit: { uncounted: "those who ask at once share one look at the database" } },
       schema: {
         tags: ["health"],
         summary: "The gateway can serve",
@@ -85,7 +96,7 @@ export function registerHealth(
       },
     },
     async () => {
-      await assertAnswering(store);
+      await probe();
       const shared = coordination.state();
       const audits = audit === undefined ? [] : [auditService(audit())];
       const isDegraded = shared.status !== "ok" || audits.some(({ status }) => status !== "ok");
@@ -105,7 +116,7 @@ export function registerHealth(
   app.get(
     "/openapi.json",
     {
-      config: { access: "public" },
+      config: { access: "public", limit: { uncounted: "a constant, made once" } },
       schema: {
         tags: ["health"],
         summary: "This document",
@@ -114,7 +125,8 @@ export function registerHealth(
       },
     },
     (_request, reply) => {
-      void reply.type("application/json; charset=utf-8").send(JSON.stringify(app.swagger()) as never);
+      document ??= JSON.stringify(app.swagger());
+      void reply.type("application/json; charset=utf-8").send(document as never);
     },
   );
 }

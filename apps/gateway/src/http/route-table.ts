@@ -1,11 +1,16 @@
 import type { FastifyInstance } from "fastify";
 import type { Access } from "./authentication.ts";
+import { type Audit, isAudited, type Limit } from "./route-duties.ts";
 
 export interface Route {
   readonly method: string;
   /** The pattern: `/api/v1/tasks/:id`. */
   readonly url: string;
   readonly access: Access;
+  /** Of a public one. */
+  readonly limit: Limit | undefined;
+  /** Of one that changes something of federation. */
+  readonly audit: Audit | undefined;
 }
 
 /** Every route there is: what an unmatched request is compared with, and what the guard test walks. */
@@ -24,8 +29,9 @@ function matches(pattern: string, path: string): boolean {
 }
 
 /**
- * Collects routes as they are registered, and refuses one that does not say who may call it or what it takes: forgetting
- * either cannot open anything. Call it before any route is registered.
+ * Collects routes as they are registered, and refuses one that does not say who may call it and what it takes; where anybody may,
+ * what limits them; and where it changes something of federation, what the audit has of it. Forgetting one cannot open anything.
+ * Call it before any route is registered.
  */
 export function collectRoutes(app: FastifyInstance): RouteTable {
   const routes: Route[] = [];
@@ -33,7 +39,12 @@ export function collectRoutes(app: FastifyInstance): RouteTable {
     const name = `${[method].flat().join(", ")} ${url}`;
     if (config?.access === undefined) throw new Error(`${name} does not say who may call it`);
     if (schema === undefined) throw new Error(`${name} has no schema`);
-    for (const one of [method].flat()) routes.push({ method: one, url, access: config.access });
+    const { access, limit, audit } = config;
+    if (access === "public" && limit === undefined) throw new Error(`${name} does not say what limits it`);
+    for (const one of [method].flat()) {
+      if (isAudited(one, url) && audit === undefined) throw new Error(`${name} does not say what the audit has of it`);
+      routes.push({ method: one, url, access, limit, audit });
+    }
   });
   return {
     all: () => routes,

@@ -24,7 +24,7 @@ export function registerSetup(
   app.post(
     "/api/v1/setup",
     {
-      config: { access: "public" },
+      config: { access: "public", limit: "counted" },
       schema: {
         tags: ["setup"],
         summary: "Make the first administrator",

@@ -91,7 +91,7 @@ export function registerSignIn(
     app.route({
       method,
       url: `${AUTH_PATH}${path}`,
-      config: { access: "public" },
+      config: { access: "public", limit: "counted" },
       schema: { tags: ["sessions"], summary, security: [], ...(method === "POST" ? { body: z.unknown() } : {}) },
       handler: answer,
     });
