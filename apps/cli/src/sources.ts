@@ -1,7 +1,9 @@
-import type { SourceReport, SourceStatus } from "@mosaicstack/federation-protocol";
+import type { SourceReport, SourceStatus, WordsOnlyCode } from "@mosaicstack/federation-protocol";
 import { Problem } from "@mosaicstack/foundation";
 import { type ExitName, exitNameOf } from "./exit-codes.ts";
 import type { Output } from "./output.ts";
+
+const WORDS_ONLY: WordsOnlyCode = "search_words_only";
 
 /** What a source's failure would have been as the answer to a request of its own. */
 const HTTP_STATUS: Readonly<Record<Exclude<SourceStatus, "ok" | "cached">, number>> = {
@@ -22,6 +24,13 @@ export function reportSources(output: Output, sources: readonly SourceReport[]):
   for (const { source, status, error } of failuresOf(sources)) {
     const why = error === undefined ? "" : `: ${error.detail} ${error.remedy}`;
     output.warn(`${source} is missing (${status})${why}`);
+  }
+}
+
+/** Says which sources searched by words alone where they search by meaning too, one line each. */
+export function reportWordsOnly(output: Output, sources: readonly SourceReport[]): void {
+  for (const { source, warning } of sources) {
+    if (warning?.code === WORDS_ONLY) output.warn(`${source}: ${warning.detail} ${warning.remedy}`);
   }
 }
 

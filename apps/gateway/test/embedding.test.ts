@@ -1,6 +1,6 @@
 import { Secret, embeddingsAccess } from "@mosaicstack/config";
 import { newId } from "@mosaicstack/foundation";
-import { openTestStore } from "@mosaicstack/harness";
+import { type EmbeddingEndpoint, openTestStore, startEmbeddingEndpoint, vectorOf } from "@mosaicstack/harness";
 import { everythingOf, findCandidates, searchable } from "@mosaicstack/resources";
 import type { Store } from "@mosaicstack/storage";
 import { pino } from "pino";
@@ -10,7 +10,6 @@ import { embedRows } from "../src/embedding/embed-rows.ts";
 import { createEmbedding } from "../src/embedding/index.ts";
 import { createEmbeddingProvider, EmbeddingFailure } from "../src/embedding/provider.ts";
 import { createLocalReader } from "../src/reading/local-reader.ts";
-import { type EmbeddingEndpoint, startEmbeddingEndpoint, vectorOf } from "./embedding-endpoint.ts";
 
 let store: Store;
 let endpoint: EmbeddingEndpoint;

@@ -8,6 +8,7 @@ import {
   type SearchRead,
   type Source,
   type SourceReport,
+  type SourceWarning,
 } from "@mosaicstack/federation-protocol";
 import { blend, type PageRow, type SourcePage } from "./blend.ts";
 import { blendFound, type FoundPage } from "./blend-found.ts";
@@ -22,6 +23,11 @@ const LOCAL = "local";
 interface FetchedPage {
   readonly rows: readonly PageRow[];
   readonly more: boolean;
+}
+
+/** What one source's search came to. */
+interface SearchedPage extends Omit<FoundPage, "source"> {
+  readonly warning: SourceWarning | undefined;
 }
 
 /** What a read asks. */
@@ -121,7 +127,9 @@ export function createBlendedReader(dependencies: {
         ...completeness(
           outcomes.map((outcome) => {
             const share = found.shares.get(outcome.source);
-            return reportOf(outcome, share?.rows, share?.truncated);
+            const report = reportOf(outcome, share?.rows, share?.truncated);
+            const warning = outcome.kind === "answered" ? outcome.answer.warning : undefined;
+            return warning === undefined ? report : { ...report, warning };
           }),
           selection.sources,
         ),
@@ -156,7 +164,7 @@ function listQuestion({ resource, limit, filters, positions }: ListRead) {
 }
 
 function searchQuestion({ query, resources, team, limit }: SearchRead) {
-  return (source: Source): Question<Omit<FoundPage, "source">> => ({
+  return (source: Source): Question<SearchedPage> => ({
     source: source.name,
     async ask(signal) {
       const request = {
@@ -165,7 +173,7 @@ function searchQuestion({ query, resources, team, limit }: SearchRead) {
         ...(resources === undefined ? {} : { resources: [...resources] }),
         ...(team === undefined ? {} : { team }),
       };
-      const { rows, more } = await source.search(request, signal);
+      const { rows, more, warning } = await source.search(request, signal);
       return {
         rows: rows.map(({ resource, row, snippet, score = 0 }) => ({
           resource,
@@ -174,6 +182,7 @@ function searchQuestion({ query, resources, team, limit }: SearchRead) {
           json: `{"resource":${JSON.stringify(resource)},"row":${rowJsonOf(row)},${JSON.stringify({ snippet, score }).slice(1)}`,
         })),
         more,
+        warning,
       };
     },
   });

@@ -9,6 +9,7 @@ import {
   type Source,
 } from "@mosaicstack/federation-protocol";
 import type { PeerConnection } from "./peer-connection.ts";
+import { searchedByWordsOnly } from "./peer-warning.ts";
 import { peerProblem } from "./problems.ts";
 
 /**
@@ -39,7 +40,8 @@ export function createPeerSource(
     },
     async search(request, signal) {
       const response = await connection.call("search", request, signal, (answer) => assertFinds(request, answer));
-      return { ...response, rows: response.rows.map((found) => ({ ...found, row: tag(found.row) })) };
+      const rows = response.rows.map((found) => ({ ...found, row: tag(found.row) }));
+      return { ...response, rows, ...(response.words_only === true ? { warning: searchedByWordsOnly } : {}) };
     },
     async capabilities(signal) {
       return await connection.call("capabilities", {}, signal, (answer) => {

@@ -1,4 +1,4 @@
-import type { Source, SourceReport, SourceWarning } from "@mosaicstack/federation-protocol";
+import type { Source, SourceReport, SourceWarning, WordsOnlyCode } from "@mosaicstack/federation-protocol";
 import type { PeerRow } from "./peer-store.ts";
 import { peerProblem } from "./problems.ts";
 import { NOT_WHERE_IT_SAYS } from "./renewal-store.ts";
@@ -31,6 +31,13 @@ export function peerWarning(
     remedy: remedies[renewError ?? ""] ?? `Try now: mosaic federation peer renew ${name}`,
   };
 }
+
+/** What is said of a peer that searched by words alone, where it searches by meaning too. */
+export const searchedByWordsOnly: SourceWarning & { readonly code: WordsOnlyCode } = {
+  code: "search_words_only",
+  detail: "It searched by words alone: its embedding endpoint gave no vector in time, or its rows have none yet.",
+  remedy: "Search for other words that mean the same. Its administrator can see to its embedding endpoint.",
+};
 
 /** Adds to each report what there is to say of its source. */
 export function withWarnings(sources: readonly Source[], reports: readonly SourceReport[]): readonly SourceReport[] {

@@ -101,6 +101,21 @@ describe("a blended search", () => {
     expect(asked).toEqual(Array.from({ length: 2 }, () => ["POST", "/federation/v1/search", body]));
   });
 
+  test("says of a peer that it searched by words alone, in this gateway's own words, and of no other source", async () => {
+    work.onQuery = (_request, response) =>
+      answerJson(
+        response,
+        { rows: found({ id: first }), more: false, limit: 10, words_only: true, why: "canary" },
+        200,
+      );
+    const answer = await search();
+    expect(answer.partial).toBe(false);
+    expect(reportOf(answer, "federated:work")).toMatchObject({ status: "ok", warning: { code: "search_words_only" } });
+    expect(reportOf(answer, "local")?.warning).toBeUndefined();
+    expect(reportOf(answer, "federated:club")?.warning).toBeUndefined();
+    expect(JSON.stringify(answer)).not.toContain("canary");
+  });
+
   test("of a peer that does not know the verb is incompatible there, and whole elsewhere", async () => {
     const { details, status } = federationProblem("verb_unknown");
     work.onQuery = (_request, response) => answerJson(response, details, status);

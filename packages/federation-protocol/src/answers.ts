@@ -20,8 +20,14 @@ export interface Source {
   readonly warning?: SourceWarning;
   list(request: ListRequest, signal: AbortSignal): Promise<ListResponse>;
   get(request: GetRequest, signal: AbortSignal): Promise<GetResponse>;
-  search(request: SearchRequest, signal: AbortSignal): Promise<SearchResponse>;
+  search(request: SearchRequest, signal: AbortSignal): Promise<SourceFound>;
   capabilities(signal: AbortSignal): Promise<CapabilitiesResponse | LocalCapabilities>;
+}
+
+/** What a search of one source found. */
+export interface SourceFound extends SearchResponse {
+  /** What there is to say of this search, in words of this gateway. */
+  readonly warning?: SourceWarning;
 }
 
 /** What this gateway offers its own user. */

@@ -69,6 +69,7 @@ export {
   type SourceStatus,
   sourceStatuses,
   type SourceWarning,
+  type WordsOnlyCode,
 } from "./sources.ts";
 export {
   type CapabilitiesResponse,

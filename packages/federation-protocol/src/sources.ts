@@ -42,6 +42,9 @@ export interface SourceWarning {
   readonly remedy: string;
 }
 
+/** The warning's code of a source that searches by meaning too, and this time could not: what it found, it found by words. */
+export type WordsOnlyCode = "search_words_only";
+
 /** How one source took part in an answer. Every source that was asked has one: nothing is silent. */
 export interface SourceReport {
   readonly source: string;

@@ -98,6 +98,8 @@ export const searchResponseSchema = z.object({
   /** Whether more was found. */
   more: z.boolean(),
   limit: z.int().min(1),
+  /** Whether a source that searches by meaning too could not this time. Absent: it did, or never does. */
+  words_only: z.boolean().optional(),
 });
 export type SearchResponse = z.infer<typeof searchResponseSchema>;
 

@@ -31,11 +31,15 @@ const NAMES = ["Ada", "Ben", "Cleo"] as const;
  * Three employees of one company, each with personal and team tasks and notes at work and a task at home, and a grant for
  * their own rows there. Boots four gateways: about 4 s.
  * @param options of the company's gateway
+ * @param startOne how each of the gateways is started. Default: on an embedded database
  */
-export async function startCompany(options: Partial<GatewayOptions> = {}): Promise<Company> {
+export async function startCompany(
+  options: Partial<GatewayOptions> = {},
+  startOne: typeof startGateway = startGateway,
+): Promise<Company> {
   const gateways: TestGateway[] = [];
   const start = async (wanted: GatewayOptions): Promise<TestGateway> => {
-    const gateway = await startGateway(wanted);
+    const gateway = await startOne(wanted);
     gateways.push(gateway);
     return gateway;
   };

@@ -47,6 +47,8 @@ export interface GatewayOptions {
   readonly services?: GatewayServices;
   /** Another gateway whose services and secret this one shares: a second process of the same gateway. */
   readonly replicaOf?: TestGateway;
+  /** Where it has text embedded, as EMBEDDINGS_URL names it. Default: nowhere. */
+  readonly embeddingsUrl?: string;
   /** Puts something around its database. */
   readonly aroundStore?: (store: Store) => Store;
 }
@@ -176,7 +178,11 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   const isFederated = options.tier === "federated";
   const gateway = await composeGateway({
     config,
-    secrets: { authSecret: new Secret(secret), ...(await secretsOf(services)) },
+    secrets: {
+      authSecret: new Secret(secret),
+      ...(await secretsOf(services)),
+      ...(options.embeddingsUrl === undefined ? {} : { embeddings: new Secret(options.embeddingsUrl) }),
+    },
     clock: options.clock ?? systemClock,
     log: createLog(config.log, { write: (line) => void log.push(line) }),
     openStore: async (itsConfig, secrets) =>

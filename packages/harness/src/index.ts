@@ -1,6 +1,7 @@
 export { type Company, type Employee, startCompany } from "./company.ts";
 export { dumpDatabase } from "./database-dump.ts";
 export { openTestStore, testSnapshotFile } from "./embedded-database.ts";
+export { type EmbeddingEndpoint, startEmbeddingEndpoint, vectorOf } from "./embedding-endpoint.ts";
 export { enroll, type Enrolled, GENEROUS_LIMITS, type NewPeer } from "./enroll.ts";
 export { type FaultMode, faultModes, type FaultName, type FaultyPeer, startFaultyPeer } from "./fault-modes.ts";
 export {
@@ -11,7 +12,7 @@ export {
   type TestGateway,
   type TestUser,
 } from "./gateway.ts";
-export { enrollRawPeer, type RawPeer } from "./raw-peer.ts";
+export { enrollRawPeer, type RawAnswer, type RawPeer } from "./raw-peer.ts";
 export { listEverything, type WholeList } from "./list-everything.ts";
 export { type Relay, type RelayMode, startRelay } from "./relay.ts";
 export { type Answer, type Json, type Method, type RestClient } from "./rest-client.ts";

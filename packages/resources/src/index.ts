@@ -24,5 +24,6 @@ export {
   searchable,
   type SearchQuery,
 } from "./search.ts";
+export { isSearchedByMeaning, wentByWordsOnly } from "./words-only.ts";
 export { fuse } from "./rank-fusion.ts";
 export { type Created, createWriter, type ImportedRow, parseInput, type Upserted, type Writer } from "./writes.ts";

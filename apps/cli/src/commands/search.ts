@@ -6,7 +6,7 @@ import type { ExitName } from "../exit-codes.ts";
 import { addSourceOption, wholeNumber } from "../listing.ts";
 import { teamId } from "../references.ts";
 import { type Row, textOf } from "../rows.ts";
-import { exitOfSources, reportSources } from "../sources.ts";
+import { exitOfSources, reportSources, reportWordsOnly } from "../sources.ts";
 import { formatTable } from "../table.ts";
 
 interface Found {
@@ -83,6 +83,7 @@ export const define: Define = (command, run) => {
         const { rows, more, partial, sources } = body;
         output.result(body, () => (rows.length === 0 ? "" : foundTable(rows, source !== "local", output.width)));
         reportSources(output, sources);
+        reportWordsOnly(output, sources);
         const exit = exitOfSources(sources, partial);
         if (rows.length === 0 && exit === "ok") output.note("Nothing found.");
         if (body.limit_clamped === true) output.note(`A search shows at most ${body.limit} rows.`);

@@ -1,5 +1,6 @@
 import type { SourceReport } from "@mosaicstack/federation-protocol";
 import { LOCAL_SOURCE } from "../reading/local-reader.ts";
+import { wordsOnlyOf } from "../reading/words-only.ts";
 
 /** A row, parsed. */
 export type AgentRow = Readonly<Record<string, unknown>> & { readonly id: string; readonly _source: string };
@@ -52,6 +53,14 @@ function warnings(sources: readonly SourceReport[]): string[] {
   );
 }
 
+/** Which sources searched by words alone where they search by meaning too: an agent has other words to try. */
+function byWordsOnly(sources: readonly SourceReport[]): string[] {
+  return sources.flatMap((report) => {
+    const warning = wordsOnlyOf(report);
+    return warning === undefined ? [] : [`By words alone: ${report.source}. ${warning.detail} ${warning.remedy}`];
+  });
+}
+
 /** The text of a list. */
 export function listText(answer: {
   readonly resource: string;
@@ -94,6 +103,7 @@ export function searchText(answer: {
   return [
     `source ${source}: ${rows.length} found, best first.${more ? " There is more: raise limit, or ask more exactly." : ""}`,
     ...failures(sources),
+    ...byWordsOnly(sources),
     ...(note === undefined ? [] : [note]),
     ...rows.map(({ resource, row, snippet }) => {
       // The snippet says what the words found are in; the beginning of the text would only repeat that it is long.

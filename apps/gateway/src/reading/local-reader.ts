@@ -4,6 +4,7 @@ import { everythingOf, getRow, listRows, narrowTo, registry, resourceNamed } fro
 import type { ReadStore } from "@mosaicstack/storage";
 import { gatewayProblem } from "../problems.ts";
 import { type EmbedQuery, searchRows } from "./local-search.ts";
+import { searchedByWordsOnly } from "./words-only.ts";
 
 /** The name of this gateway's own rows among the sources. */
 export const LOCAL_SOURCE = "local";
@@ -80,7 +81,12 @@ export function createLocalReader(store: ReadStore, embedQuery?: EmbedQuery): Re
         rowsJson: `[${found.rows.map(({ json }) => json).join(",")}]`,
         more: found.more,
         partial: false,
-        sources: [report(startedAt, found.rows.length, found.more)],
+        sources: [
+          {
+            ...report(startedAt, found.rows.length, found.more),
+            ...(found.wordsOnly ? { warning: searchedByWordsOnly } : {}),
+          },
+        ],
       };
     },
 

@@ -1,6 +1,7 @@
 import {
   findCandidates,
   type FoundRows,
+  isSearchedByMeaning,
   type QueryVector,
   readFound,
   resourceNamed,
@@ -8,6 +9,7 @@ import {
   type SearchableResource,
   searchable,
   type Visibility,
+  wentByWordsOnly,
 } from "@mosaicstack/resources";
 import type { ReadStore } from "@mosaicstack/storage";
 
@@ -26,15 +28,22 @@ function searchableNamed(name: string): SearchableResource {
   });
 }
 
+/** What was found, and whether by words alone where it should have been by meaning too. */
+export interface SearchedRows extends FoundRows {
+  readonly wordsOnly: boolean;
+}
+
 /** Searches this gateway's own rows. @throws Problem `unknown_resource`, `invalid_input` */
 export async function searchRows(
   store: ReadStore,
   asked: { readonly text: string; readonly resources: readonly string[] | undefined; readonly visibility: Visibility },
   limit: number,
   embedQuery: EmbedQuery | undefined,
-): Promise<FoundRows> {
+): Promise<SearchedRows> {
   const { text, resources: names, visibility } = asked;
   const resources = names === undefined ? searchable : [...new Set(names)].map(searchableNamed);
-  const query = { text, resources, visibility, vector: await embedQuery?.(text) };
-  return await readFound(store, query, await findCandidates(store, query), limit, "native");
+  const vector = isSearchedByMeaning(resources) ? await embedQuery?.(text) : undefined;
+  const query = { text, resources, visibility, vector };
+  const found = await readFound(store, query, await findCandidates(store, query), limit, "native");
+  return { ...found, wordsOnly: embedQuery !== undefined && (await wentByWordsOnly(store, query)) };
 }

@@ -1,12 +1,15 @@
 import { covers, federationProblem, type Scope, searchRequestSchema } from "@mosaicstack/federation-protocol";
 import {
   findCandidates,
+  isSearchedByMeaning,
   narrowTo,
   type QueryVector,
   readFound,
   type SearchableResource,
   searchable,
+  wentByWordsOnly,
 } from "@mosaicstack/resources";
+import type { ReadStore } from "@mosaicstack/storage";
 import { visibilityOf } from "../stages/reach.ts";
 import { pageThatFits } from "./list.ts";
 import { servingVerb } from "./serving-verb.ts";
@@ -27,16 +30,16 @@ export const search = servingVerb({
       kind: "with rows",
       resources,
       async prepare() {
-        vector = await embedQuery?.(text);
+        if (isSearchedByMeaning(resources)) vector = await embedQuery?.(text);
       },
       async answer(read) {
-        const candidates = await findCandidates(
-          { query: (sql, parameters) => read.findCandidates(sql, parameters) },
-          { ...query, vector },
-        );
+        const before: ReadStore = { query: (sql, parameters) => read.findCandidates(sql, parameters) };
+        const candidates = await findCandidates(before, { ...query, vector });
+        const isBare = embedQuery !== undefined && (await wentByWordsOnly(before, { ...query, vector }));
+        const wordsOnly = isBare ? ',"words_only":true' : "";
         return await pageThatFits(limit, async (most) => {
           const { rows, more } = await readFound(read, query, candidates, most, "federated");
-          const json = `{"rows":[${rows.map((row) => row.json).join(",")}],"more":${more},"limit":${limit}}`;
+          const json = `{"rows":[${rows.map((row) => row.json).join(",")}],"more":${more},"limit":${limit}${wordsOnly}}`;
           return { rows: rows.length, json };
         });
       },
