@@ -6,6 +6,7 @@ import {
   LOADED_ON_DEMAND,
   MAY_IMPORT,
   ONLY_IMPORTED_FROM,
+  RUNS_PACKAGES_SUITES,
   TESTS_MAY_ALSO_IMPORT,
 } from "./import-rules.ts";
 import { type ModuleImport, readModule } from "./read-module.ts";
@@ -156,6 +157,8 @@ function relativeFault(
     workspace === null
       ? !target.startsWith("..") && !workspaces.some(({ folder }) => target.startsWith(`${folder}/`))
       : target.startsWith(`${workspace.folder}/`);
+  const isSuite = /^packages\/[^/]+\/test\/[^/]+\.ts$/.test(target) && !target.endsWith(".test.ts");
+  if (isSuite && workspace === null && startsWithAny(file, RUNS_PACKAGES_SUITES)) return null;
   if (!inside) return { rule: "leaves package", message: `${specifier} leaves the package: import it by its name` };
 
   const island = LOADED_ON_DEMAND.find((rule) => file.startsWith(rule.within) && !file.startsWith(rule.island))?.island;

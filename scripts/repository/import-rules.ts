@@ -42,6 +42,9 @@ export const ONLY_IMPORTED_FROM: Readonly<Record<string, readonly string[]>> = {
   harness: ["tests/", "benchmarks/"],
 };
 
+/** Folders outside the workspaces whose tests may run a package's own suites: the same ones again, on real services. */
+export const RUNS_PACKAGES_SUITES: readonly string[] = ["tests/federated/"];
+
 /** Code that a tier without federation must never load: reached by `import()` alone, or as types. */
 export const LOADED_ON_DEMAND: readonly {
   /** Files the rule holds for. */

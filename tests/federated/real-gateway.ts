@@ -46,13 +46,13 @@ export async function startServices(options: { readonly stepCa?: boolean } = {})
 export async function startOnSharedServices(
   name: string,
   number: number,
-  options: Pick<GatewayOptions, "aroundStore"> = {},
+  options: Partial<GatewayOptions> = {},
 ): Promise<{ readonly gateway: TestGateway; readonly database: FreshDatabase; readonly stop: () => Promise<void> }> {
   const database = await freshDatabase();
   const url = new URL(process.env["MOSAIC_TEST_VALKEY_URL"] ?? "");
   url.pathname = `/${number}`;
   const services = { database: database.address, valkey: valkeyAddress(url.href) };
-  const gateway = await startGateway({ tier: "federated", name, services, ...options });
+  const gateway = await startGateway({ ...options, tier: "federated", name, services });
   return {
     gateway,
     database,
@@ -61,6 +61,16 @@ export async function startOnSharedServices(
       await database.drop();
     },
   };
+}
+
+let started = 0;
+
+/** As `startGateway`, but federated on PostgreSQL and Valkey: a fresh database of the shared ones, gone when it stops. */
+export async function startReal(options: GatewayOptions): Promise<TestGateway> {
+  started += 1;
+  // Valkey has sixteen databases; more gateways than that never run at once.
+  const { gateway, stop } = await startOnSharedServices(options.name, started % 16, options);
+  return { ...gateway, stop };
 }
 
 /** Where a PostgreSQL is, and as whom, from its URL. */

@@ -61,6 +61,12 @@ async function importAll(api: TestUser["api"], resource: string, rows: readonly 
   }
 }
 
+/** Fills a gateway through its import, as its administrator. @throws Error when a row is not made */
+export async function importModel({ admin }: TestGateway, data: ModelData): Promise<void> {
+  await importAll(admin.api, "people", data.people);
+  for (const resource of RESOURCES) await importAll(admin.api, resource, data[resource]);
+}
+
 async function makeHomeRows(home: TestGateway, reader: TestUser, samples: ModelData): Promise<TwoGateways["homeRows"]> {
   const team = await home.addTeam("Plattform", reader);
   const other = await home.addUser("Another of home");
@@ -89,8 +95,7 @@ export async function fillTwoGateways(data: ModelData, maxRowsPerQuery: number):
     startGateway({ tier: "federated", name: "home", deadlineMs: 20_000 }),
     startGateway({ tier: "federated", name: "work", maxRowsPerQuery }),
   ]);
-  await importAll(work.admin.api, "people", data.people);
-  for (const resource of RESOURCES) await importAll(work.admin.api, resource, data[resource]);
+  await importModel(work, data);
   const reader = await home.addUser("Reader");
   return { home, work, reader, homeRows: await makeHomeRows(home, reader, data) };
 }

@@ -19,6 +19,7 @@ const CLEAN: Readonly<Record<string, string>> = {
   "packages/config/src/index.ts": `import { z } from "zod/v4"; export const port = z.parse(process.env["PORT"]);`,
   "packages/storage/package.json": manifest("storage", ours("config")),
   "packages/storage/src/index.ts": `export const store = 1;`,
+  "packages/storage/test/suite.ts": `export const suite = 1;`,
   "packages/resources/package.json": manifest("resources", ours("storage")),
   "packages/resources/src/index.ts": `export const tasks = 1;`,
   "packages/federation-client/package.json": manifest("federation-client", ours("storage"), {
@@ -42,6 +43,7 @@ const CLEAN: Readonly<Record<string, string>> = {
   "apps/cli/src/main.ts": `import { load } from "@mosaicstack/gateway"; await load();`,
   "apps/cli/src/environment.ts": `export const home = process.env["HOME"];`,
   "tests/federation/revoke.test.ts": `import { boot } from "@mosaicstack/harness"; import { test } from "vitest"; test("", boot);`,
+  "tests/federated/suite.test.ts": `import { suite } from "../../packages/storage/test/suite.ts"; export const same = suite;`,
   "benchmarks/run.ts": `import { boot } from "@mosaicstack/harness"; boot(process.env["RUNS"]);`,
 };
 
@@ -152,6 +154,18 @@ const OFFENDERS: readonly [what: string, rule: string, file: string, text: strin
     "leaves package",
     "tests/guards/b.test.ts",
     `await import("../../packages/storage/src/index.ts");`,
+  ],
+  [
+    "a federated test enters a package's sources",
+    "leaves package",
+    "tests/federated/a.test.ts",
+    `import "../../packages/storage/src/index.ts";`,
+  ],
+  [
+    "another test runs a package's suite",
+    "leaves package",
+    "tests/guards/c.test.ts",
+    `import "../../packages/storage/test/suite.ts";`,
   ],
   ["a source imports a computed name", "computed", CLIENT, `const name = "./a.ts"; await import(name);`],
 

@@ -5,7 +5,8 @@ import { OWNED, type ResourceName, type World, type WorldRequest } from "./world
  * named by number: `row 3`, `team 0`.
  */
 export type Expected =
-  | { readonly kind: "rows"; readonly names: readonly string[] }
+  /** `isBound`: these or fewer, and no others. */
+  | { readonly kind: "rows"; readonly names: readonly string[]; readonly isBound?: true }
   /** The resource is outside the scope. */
   | { readonly kind: "refused" }
   /** No such row, as far as this peer may know. */
@@ -45,8 +46,11 @@ export function expectedOf(world: World, request: WorldRequest): Expected {
       return found ? { kind: "rows", names: [`row ${request.row}`] } : { kind: "absent" };
     }
     case "search": {
-      const wanted = visible.filter((row) => row.topic === request.topic && searched.includes(row.resource));
-      return { kind: "rows", names: wanted.map(({ name }) => name) };
+      const { isLoose = false, topic } = request;
+      const wanted = visible.filter(
+        (row) => searched.includes(row.resource) && (isLoose || row.topics.includes(topic)),
+      );
+      return { kind: "rows", names: wanted.map(({ name }) => name), ...(isLoose ? { isBound: true } : {}) };
     }
   }
 }
