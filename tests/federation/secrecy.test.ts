@@ -183,7 +183,7 @@ describe("of what home read from work,", () => {
     expect([...dump.values()].flat().some((row) => row.includes("zeisig"))).toBe(true);
     const tables = [...(await dumpDatabase(work.store))].filter(([, rows]) => rows.some((row) => row.includes(CANARY)));
     expect(tables.map(([table]) => table).toSorted()).toEqual(
-      ["credentials", "memories", "notes", "tasks", "teams", "users"].map((table) => `public.${table}`),
+      ["credentials", "memories", "notes", "search_words", "tasks", "teams", "users"].map((table) => `public.${table}`),
     );
   });
 
