@@ -278,7 +278,9 @@ describe("what a gateway says of an invite it refuses", { timeout: SLOW_MS }, ()
 
 describe("the certificate authority", { timeout: SLOW_MS }, () => {
   test("shows its root, the age of its list and what it has not been told, to admins", async () => {
-    expect(await work.data(["federation", "ca", "status"])).toMatchObject({
+    // What was revoked a moment ago is told within seconds.
+    const status = () => work.data(["federation", "ca", "status"]);
+    await expect.poll(status, { timeout: 20_000, interval: 500 }).toMatchObject({
       kind: "embedded",
       url: null,
       root: { fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/u) as unknown },
