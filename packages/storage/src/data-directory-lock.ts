@@ -33,7 +33,7 @@ const POLL_MS = 200;
  * folder prepared elsewhere, which the file system refuses while `lock` isn't empty. Recovering it from a dead holder is
  * removing that holder's file *by its own name*, then renaming like anyone else: however late one of several recoverers
  * comes, it can't remove the file of whoever won meanwhile. So exactly one wins, and a kill at any point leaves either
- * a lock whose holder is dead or no lock.
+ * a lock whose holder is dead or no lock, and at most a prepared folder, which a later holder removes.
  *
  * Whether a holder lives is looked up where pids can be compared, so a kill is noticed at once; otherwise by its heartbeat.
  *
@@ -52,6 +52,7 @@ export async function lockDataDirectory(
     const holder: Holder = { ...thisProcess(), since: systemClock.now().toISOString() };
     await writeFile(join(prepared, token), JSON.stringify(holder));
     while (!(await moveIntoPlace(prepared, lock))) await clearDeadHolder(lock, join(prepared, token), staleMs);
+    await clearAbandoned(directory, join(lock, token), 4 * staleMs).catch(() => undefined); // They hinder nobody.
   } catch (error) {
     await rm(prepared, { recursive: true, force: true }).catch(() => undefined);
     if (isSystemError(error)) throw unusable(directory, error);
@@ -122,6 +123,18 @@ async function clearDeadHolder(lock: string, own: string, staleMs: number): Prom
   } catch (error) {
     // Someone else has cleared it, or its holder released it.
     if (!isSystemError(error) || error.code !== "ENOENT") throw error;
+  }
+}
+
+/** Folders prepared by processes that were killed before they could move them; nobody waits for the lock for so long. */
+async function clearAbandoned(directory: string, own: string, ageMs: number): Promise<void> {
+  const { mtimeMs: now } = await stat(own);
+  for (const name of await readdir(directory)) {
+    const [, token] = /^lock\.(.+)$/.exec(name) ?? [];
+    if (token === undefined || !isId(token)) continue;
+    const prepared = join(directory, name);
+    const seen = await stat(prepared).catch(() => undefined); // Gone: moved into place, or given up.
+    if (seen !== undefined && now - seen.mtimeMs > ageMs) await rm(prepared, { recursive: true, force: true });
   }
 }
 

@@ -113,6 +113,15 @@ describe("a holder that is gone", () => {
     expect(await takeOver()).toBeLessThan(500);
   });
 
+  test("before it had the lock left a folder, which the next holder removes once it can be nobody's", async () => {
+    const [abandoned, prepared] = [`lock.${newId()}`, `lock.${newId()}`];
+    for (const name of [abandoned, prepared]) await mkdir(join(directory, name));
+    const longAgo = new Date(Date.now() - 61_000);
+    await utimes(join(directory, abandoned), longAgo, longAgo);
+    await takeOver();
+    expect(await readdir(directory)).toEqual([prepared]);
+  });
+
   test("is told apart from another process that got its pid", async () => {
     await leaveLock({ ...thisProcess(), pid: process.ppid, startedAtTicks: "12" });
     expect(await takeOver()).toBeLessThan(500);

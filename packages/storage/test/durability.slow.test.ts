@@ -59,5 +59,6 @@ test("a first start that is killed leaves nothing that hinders the next", { time
   const store = await openPglite({ dataDirectory });
   await expectSound(store);
   await store.close();
-  expect(await readdir(dataDirectory)).toEqual(["database"]);
+  // A kill just before the lock was had leaves the folder that was to become it, for a minute.
+  expect((await readdir(dataDirectory)).filter((name) => !name.startsWith("lock."))).toEqual(["database"]);
 });
