@@ -225,6 +225,18 @@ describe("a hostile or broken peer", () => {
       answerJson(response, { code: "serving_failed", status: 500, detail: "x".repeat(2000) }, 500);
     expect((await refusal(list(await connected(gateway)))).details.detail.length).toBeLessThan(400);
   });
+
+  test.each([
+    ["too long", { detail: "x".repeat(100_000), remedy: "x".repeat(100_000) }],
+    ["missing", {}],
+    ["no words", { detail: 7, remedy: null }],
+  ])("whose words are %s is told by its code all the same", async (_what, words) => {
+    const gateway = await started();
+    gateway.onQuery = (_request, response) =>
+      answerJson(response, { code: "grant_suspended", status: 403, ...words }, 403);
+    const { code, details } = await refusal(list(await connected(gateway)));
+    expect([code, details.detail.length < 400]).toEqual(["grant_suspended", true]);
+  });
 });
 
 describe("a server that is not the peer", () => {

@@ -117,12 +117,12 @@ export const capabilitiesResponseSchema = z.object({
 });
 export type CapabilitiesResponse = z.infer<typeof capabilitiesResponseSchema>;
 
-/** A refusal on the wire; anything else with an error status is not this protocol's. */
+/** A refusal on the wire; anything else with an error status is not this protocol's. It is its code that counts, whatever its words are. */
 export const problemResponseSchema = z.looseObject({
   code: z.string().max(64),
   status: z.int(),
-  detail: z.string().max(2000),
-  remedy: z.string().max(2000).optional(),
+  /** Empty where it says nothing. */
+  detail: z.string().catch(""),
 });
 
 /** Validates a request's body. @throws Problem `request_malformed` with the path to the fault. */
