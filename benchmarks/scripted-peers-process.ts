@@ -16,7 +16,7 @@ export interface PeersInput {
 export interface PeersReady {
   /** `POST` with {@link PeerOrder} as JSON. */
   readonly control: string;
-  /** Two invites each: a gateway's and the load generator's. */
+  /** Two invites each, to a grant of its own: a gateway's and the load generator's. */
   readonly peers: readonly { readonly invites: readonly [string, string] }[];
 }
 
@@ -53,6 +53,12 @@ const peers = await Promise.all(
   }),
 );
 
+/** Of one grant both would be a cloned key, as soon as the first is superseded. */
+function inviteToItsOwnGrant({ peer }: (typeof peers)[number]): string {
+  peer.newGrant();
+  return peer.invite();
+}
+
 const control = createServer((request, response) => {
   const parts: Buffer[] = [];
   request.on("data", (part: Buffer) => parts.push(part));
@@ -66,7 +72,7 @@ const control = createServer((request, response) => {
 control.listen(0, "127.0.0.1", () => {
   const ready: PeersReady = {
     control: `http://127.0.0.1:${(control.address() as AddressInfo).port}/`,
-    peers: peers.map(({ peer }) => ({ invites: [peer.invite(), peer.invite()] })),
+    peers: peers.map((each) => ({ invites: [inviteToItsOwnGrant(each), inviteToItsOwnGrant(each)] })),
   };
   console.log(JSON.stringify(ready));
 });
