@@ -31,7 +31,13 @@ const people = { ada: id(1), grace: id(2) };
 const spaces = { compilers: id(11), secret: id(12), foreign: id(13) };
 
 /** `work`: the compilers' rows and Ada's own, three a page, no notes. */
-const grantIds = { work: id(21), suspended: id(22), busy: id(23) } as const;
+const grantIds = { work: id(21), suspended: id(22), busy: id(23), revoked: id(24), expired: id(25) } as const;
+/** What a grant is once its connection is open, in place of active. */
+const ENDS = {
+  suspended: "status = 'suspended'",
+  revoked: "status = 'revoked', revoked_at = now()",
+  expired: "status = 'expired'",
+} as const;
 const scope = {
   resources: ["tasks", "notes", "credentials"],
   excluded_resources: ["notes"],
@@ -149,8 +155,10 @@ async function admitted(gateway: ServingGateway, name: string, grantId: string):
   const row = { serial, spki, pem, notAfter, grantId, generation: 1, issuedAt: new Date() };
   await store.db.insert(federationCertificates).values(row);
   const agent = gateway.agent(issued);
-  if (name === "suspended") await gateway.ask(agent, "capabilities", {});
-  if (name === "suspended")
-    await store.db.execute(`update federation_grants set status = 'suspended' where id = '${grantId}'`);
+  const end = name in ENDS ? ENDS[name as keyof typeof ENDS] : undefined;
+  if (end !== undefined) {
+    await gateway.ask(agent, "capabilities", {});
+    await store.db.execute(`update federation_grants set ${end} where id = '${grantId}'`);
+  }
   return agent;
 }
