@@ -2,6 +2,7 @@ import { enroll, enrollRawPeer, startGateway } from "@mosaicstack/harness";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { auditOfRequests } from "../federation/acceptance/audit-of-requests.ts";
 import { blendedSearch } from "../federation/acceptance/blended-search.ts";
+import { peersThatFail } from "../federation/acceptance/peers-that-fail.ts";
 import { threeEmployees } from "../federation/acceptance/three-employees.ts";
 import { twoGateways } from "../federation/acceptance/two-gateways.ts";
 import { startOnSharedServices, startReal } from "./real-gateway.ts";
@@ -11,6 +12,9 @@ describe("two gateways on PostgreSQL and Valkey", () => {
 });
 describe("a company on PostgreSQL and Valkey", () => {
   threeEmployees(startReal);
+});
+describe("a gateway on PostgreSQL and Valkey", () => {
+  peersThatFail(startReal);
 });
 describe("search on PostgreSQL and Valkey", () => {
   blendedSearch(startReal);
