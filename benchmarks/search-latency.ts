@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { everythingOf, findCandidates, readFound, searchable } from "@mosaicstack/resources";
-import { openPostgres, type Store } from "@mosaicstack/storage";
+import { openPostgres, type PeerBounds, type ReadStore, type Store } from "@mosaicstack/storage";
 import { startPrivatePostgresql } from "../scripts/services/private-instances.ts";
 import { addressOf, makeDatabase } from "./databases.ts";
 import { percentile } from "./figures.ts";
@@ -17,6 +17,9 @@ export interface LatencyFigures {
 /** All kinds together, each as often as another; those of misspelt titles apart. */
 export const SPELT_RIGHT = "all that are spelt right";
 export const MISSPELT = "a misspelt title";
+const BY_A_PEER = ", by a peer";
+/** What the aims are of. */
+export const JUDGED: readonly string[] = [SPELT_RIGHT, MISSPELT].flatMap((kind) => [kind, kind + BY_A_PEER]);
 
 const ROWS_WANTED = 20;
 /** Statements of the fill may take longer than a gateway's may. */
@@ -42,7 +45,7 @@ function kinds(): Readonly<Record<string, (sample: Sample, index: number) => str
 
 /**
  * Searches so many rows of text as a user who sees half of them, on a PostgreSQL of its own with its ordinary settings:
- * candidates and rows, as a gateway reads them, without HTTP.
+ * candidates and rows, as a gateway reads them, without HTTP. And as a peer with all of that user's rights, behind both walls.
  *
  * @param searches of each kind
  */
@@ -58,7 +61,7 @@ export async function measureSearchLatency(rows: number, searches: number): Prom
 }
 
 async function withStore<Result>(url: string, statementTimeoutMs: number, work: (store: Store) => Promise<Result>) {
-  const store = await openPostgres({ ...addressOf(url), statementTimeoutMs });
+  const store = await openPostgres({ ...addressOf(url), statementTimeoutMs, vector: true });
   try {
     return await work(store);
   } finally {
@@ -69,19 +72,36 @@ async function withStore<Result>(url: string, statementTimeoutMs: number, work: 
 /** The kinds in turn, so that whatever else the machine does meets all. The first half of the sample warms up. */
 export async function timeSearches(store: Store, text: TextRows, searches: number): Promise<readonly LatencyFigures[]> {
   const times = new Map<string, number[]>();
+  const visibility = everythingOf(text.userId);
+  const resources = searchable.map(({ from }) => from.table);
+  const bounds: PeerBounds = { subjectUserId: text.userId, personal: true, teams: "all", resources };
   for (const [index, sample] of text.sample.entries()) {
-    for (const [kind, queryOf] of Object.entries(kinds())) {
-      const query = { text: queryOf(sample, index), resources: searchable, visibility: everythingOf(text.userId) };
+    const time = async (kind: string, search: () => Promise<unknown>): Promise<void> => {
       const began = performance.now();
-      await readFound(store, query, await findCandidates(store, query), ROWS_WANTED, "native");
-      if (index >= text.sample.length - searches)
-        times.set(kind, [...(times.get(kind) ?? []), performance.now() - began]);
+      await search();
+      if (index < text.sample.length - searches) return;
+      times.set(kind, [...(times.get(kind) ?? []), performance.now() - began]);
+    };
+    for (const [kind, queryOf] of Object.entries(kinds())) {
+      const query = { text: queryOf(sample, index), resources: searchable, visibility };
+      await time(kind, async () => readFound(store, query, await findCandidates(store, query), ROWS_WANTED, "native"));
+      await time(kind + BY_A_PEER, () =>
+        store.readAsPeer(bounds, async (read) => {
+          const before: ReadStore = { query: (sql, parameters) => read.findCandidates(sql, parameters) };
+          await readFound(read, query, await findCandidates(before, query), ROWS_WANTED, "federated");
+        }),
+      );
     }
   }
-  const figures = ([kind, all]: readonly [string, readonly number[]]): LatencyFigures => {
+  const figures = (kind: string, all: readonly number[]): LatencyFigures => {
     const sorted = all.toSorted((one, other) => one - other);
     return { kind, searches: all.length, p50Ms: percentile(sorted, 50), p95Ms: percentile(sorted, 95) };
   };
-  const right = [...times].filter(([kind]) => kind !== MISSPELT).flatMap(([, all]) => all);
-  return [...[...times].map(figures), figures([SPELT_RIGHT, right])];
+  const own = [...times].filter(([kind]) => !kind.endsWith(BY_A_PEER));
+  const together = ["", BY_A_PEER].map((whose) => {
+    const right = own.filter(([kind]) => kind !== MISSPELT).flatMap(([kind]) => times.get(kind + whose) ?? []);
+    return figures(SPELT_RIGHT + whose, right);
+  });
+  const misspelt = MISSPELT + BY_A_PEER;
+  return [...own.map(([kind, all]) => figures(kind, all)), figures(misspelt, times.get(misspelt) ?? []), ...together];
 }

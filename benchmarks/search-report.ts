@@ -1,5 +1,5 @@
 import { type Aim, table } from "./report.ts";
-import { type LatencyFigures, MISSPELT, SPELT_RIGHT } from "./search-latency.ts";
+import { JUDGED, type LatencyFigures } from "./search-latency.ts";
 import { type QualityFigures, RANKINGS } from "./search-quality.ts";
 
 /** What `search` measured; what `--json` prints of it. */
@@ -43,7 +43,7 @@ export function searchAims(quality: readonly QualityFigures[], latency: readonly
     }
   }
   for (const { kind, p95Ms: p95 } of latency) {
-    if (kind !== SPELT_RIGHT && kind !== MISSPELT) continue;
+    if (!JUDGED.includes(kind)) continue;
     aims.push({
       name: `search, p95, ${kind}`,
       aim: `<= ${P95_MS} ms`,
