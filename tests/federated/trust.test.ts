@@ -100,7 +100,7 @@ test("with step-ca down, enrolled peers are served; an enrollment waits for it, 
   }
 });
 
-test("a revocation holds at once with step-ca down, and reaches its CRL when it is back", async () => {
+test("sharp edge 7: a revocation holds at once with step-ca down, and reaches its CRL when it is back", async () => {
   const { grant } = await enroll(adaAtHome, work, { subject: ada.id, scope, peer: "revoked" });
   expect(await titles("revoked")).toEqual(["from work"]);
   await workServices.stepCa?.kill();
