@@ -28,6 +28,13 @@ interface Ran {
 /** What of the proof's JSON is read here. */
 interface Proof {
   readonly gateways: { readonly home: { readonly url: string }; readonly work: { readonly url: string } };
+  readonly employees: readonly {
+    readonly name: string;
+    readonly certificate: { readonly serial: string; readonly subject: string };
+    readonly blended: {
+      readonly rows: readonly { readonly _source: string; readonly owner: string; readonly team: string | null }[];
+    };
+  }[];
   readonly offline: { readonly sources: readonly { readonly source: string; readonly status: string }[] };
   readonly environment: { readonly XDG_CONFIG_HOME: string };
 }
@@ -61,7 +68,7 @@ function start(words: readonly string[], variables: Readonly<Record<string, stri
   return { child, seen: () => ({ out, err }), ended };
 }
 
-async function until(what: () => boolean | Promise<boolean>, running?: Running, milliseconds = 90_000): Promise<void> {
+async function until(what: () => boolean | Promise<boolean>, running?: Running, milliseconds = 150_000): Promise<void> {
   const end = Date.now() + milliseconds;
   while (!(await what())) {
     const early = running !== undefined && running.child.exitCode !== null;
@@ -71,17 +78,22 @@ async function until(what: () => boolean | Promise<boolean>, running?: Running, 
 }
 
 /** Processes as `ps` knows them, those that have ended and wait to be reaped left out. */
-function processes(): { pid: number; parent: number }[] {
-  const lines = execFileSync("ps", ["-A", "-o", "pid=,ppid=,stat="], { encoding: "utf8" }).trim().split("\n");
+function processes(): { pid: number; parent: number; words: string[] }[] {
+  const lines = execFileSync("ps", ["-A", "-o", "pid=,ppid=,stat=,args="], { encoding: "utf8" }).trim().split("\n");
   return lines
     .map((line) => line.trim().split(/\s+/u))
     .filter(([, , state = ""]) => !state.startsWith("Z"))
-    .map(([pid, parent]) => ({ pid: Number(pid), parent: Number(parent) }));
+    .map(([pid, parent, , ...words]) => ({ pid: Number(pid), parent: Number(parent), words }));
 }
 
 const childrenOf = ({ child }: Running): number[] =>
   processes()
     .filter(({ parent }) => parent === child.pid)
+    .map(({ pid }) => pid);
+
+const gatewaysOf = ({ child }: Running): number[] =>
+  processes()
+    .filter(({ parent, words }) => parent === child.pid && words.includes("--until-input-ends"))
     .map(({ pid }) => pid);
 
 const alive = (pids: readonly number[]): number[] =>
@@ -112,6 +124,19 @@ describe("mosaic demo", () => {
       denied: { resource: "memory", source: { status: "denied", error: { code: "resource_not_in_scope" } } },
       offline: { partial: true },
     });
+    const given = data.employees.map(({ name, certificate, blended }) => {
+      const fromWork = blended.rows.filter(({ _source }) => _source === "federated:work");
+      const places = new Set(fromWork.map(({ owner, team }) => team ?? owner));
+      return { name, subject: certificate.subject, rows: fromWork.length, places: [...places].toSorted() };
+    });
+    expect(given).toEqual([
+      { name: "Ada", subject: "Ada", rows: 6, places: ["Ada", "Platform"] },
+      { name: "Grace", subject: "Grace", rows: 10, places: ["Grace", "Platform", "Research"] },
+      { name: "Linus", subject: "Linus", rows: 5, places: ["Linus", "Research"] },
+    ]);
+    expect(new Set(data.employees.map(({ certificate }) => certificate.serial)).size).toBe(3);
+    // Home and work: those of that one step are gone again.
+    expect(gatewaysOf(first)).toHaveLength(2);
     const offline = data.offline.sources.map(({ source, status }) => [source, status]);
     expect(offline).toEqual([
       ["local", "ok"],
@@ -148,7 +173,7 @@ describe("mosaic demo", () => {
     expect(left.length).toBeGreaterThanOrEqual(2);
     first.child.kill("SIGKILL");
     await until(async () => alive(left).length === 0 && (await demoFolders()).length === 0);
-  }, 180_000);
+  }, 300_000);
 
   test("ends with 130 on Ctrl-C before its proof, and leaves nothing", async () => {
     const running = start(["demo"]);

@@ -35,7 +35,8 @@ export async function claimGateway(
 export async function furnish(gateway: Gateway, data: SampleData, clock: Clock): Promise<void> {
   if (data.people.length > 0) await importAll(gateway, "people", { people: data.people });
   for (const resource of ["tasks", "notes", "memory"] as const) {
-    await importAll(gateway, resource, { rows: data[resource].map((row, index) => imported(row, index, clock)) });
+    const rows = data[resource].map((row, index) => imported(row, index, clock));
+    if (rows.length > 0) await importAll(gateway, resource, { rows });
   }
 }
 

@@ -10,6 +10,9 @@ export interface SampleRow {
   readonly dueInDays?: number;
 }
 
+/** Those who work at the company and have a gateway at home. */
+export type Employee = "Ada" | "Grace" | "Linus";
+
 /** What one gateway starts with. */
 export interface SampleData {
   readonly people: readonly { readonly name: string; readonly email: string; readonly teams: readonly string[] }[];
@@ -41,26 +44,40 @@ const linus = { owner: "Linus" };
 const platform = { team: "Platform" };
 const research = { team: "Research" };
 
-/** Ada's own gateway: her private life. */
-export const homeData: SampleData = {
-  people: [],
-  tasks: [
-    task({})(3, "Fix the kitchen tap", "open", 2),
-    task({})(20, "Book the ferry for July", "open", 9),
-    task({})(31, "Plan Mum's birthday", "in_progress", 12),
-    task({})(55, "Renew the passport", "open", 30),
-    task({})(80, "Return the library books", "done"),
-    task({})(100, "Find a piano teacher"),
-  ],
-  notes: [
-    note({})(12, "Packing list for July", "Rain jackets, the small tent, *two* books each."),
-    note({})(40, "Sourdough, fourth try", "75 % water, 20 h in the fridge. Better crust than last time."),
-    note({})(90, "Piano: what to practise", "Left hand first. Twenty minutes a day, no more."),
-  ],
-  memory: [fact({})(60, "Ada drinks her coffee without milk."), fact({})(70, "The spare key is with the neighbour.")],
+/** Each one's own gateway: their private life. */
+export const homeData: Readonly<Record<Employee, SampleData>> = {
+  Ada: {
+    people: [],
+    tasks: [
+      task({})(3, "Fix the kitchen tap", "open", 2),
+      task({})(20, "Book the ferry for July", "open", 9),
+      task({})(31, "Plan Mum's birthday", "in_progress", 12),
+      task({})(55, "Renew the passport", "open", 30),
+      task({})(80, "Return the library books", "done"),
+      task({})(100, "Find a piano teacher"),
+    ],
+    notes: [
+      note({})(12, "Packing list for July", "Rain jackets, the small tent, *two* books each."),
+      note({})(40, "Sourdough, fourth try", "75 % water, 20 h in the fridge. Better crust than last time."),
+      note({})(90, "Piano: what to practise", "Left hand first. Twenty minutes a day, no more."),
+    ],
+    memory: [fact({})(60, "Ada drinks her coffee without milk."), fact({})(70, "The spare key is with the neighbour.")],
+  },
+  Grace: {
+    people: [],
+    tasks: [task({})(4, "Repot the lemon tree"), task({})(33, "Patch the tent", "in_progress", 5)],
+    notes: [],
+    memory: [],
+  },
+  Linus: {
+    people: [],
+    tasks: [task({})(7, "Oil the bicycle chain"), task({})(45, "Learn the second cello suite", "in_progress")],
+    notes: [],
+    memory: [],
+  },
 };
 
-/** The gateway of the company Ada works for. */
+/** The gateway of the company they work for. */
 export const workData: SampleData = {
   people: [
     { name: "Ada", email: "ada@work.example", teams: ["Platform"] },
@@ -100,10 +117,10 @@ export const workData: SampleData = {
   ],
 };
 
-/** Titles of the tasks that `Ada` has at work: her own, and those of her teams. What her home gateway must get, and no other. */
-export function adasTasksAtWork(): string[] {
-  const teams = workData.people.find(({ name }) => name === "Ada")?.teams ?? [];
+/** Titles of the tasks somebody has at work: their own, and those of their teams. What their home gateway must get, and no other. */
+export function tasksAtWork(employee: Employee): string[] {
+  const teams = workData.people.find(({ name }) => name === employee)?.teams ?? [];
   return workData.tasks
-    .filter(({ owner, team }) => (team === undefined ? owner === "Ada" : teams.includes(team)))
+    .filter(({ owner, team }) => (team === undefined ? owner === employee : teams.includes(team)))
     .map(({ input }) => input["title"] ?? "");
 }
