@@ -65,11 +65,12 @@ What is measured:
   trust      certificates and revocation, on a PostgreSQL, Valkey and step-ca of its own
   faults     what a faulty peer costs local reads, in eight ways
   fan-out    a list blended of ten peers, against the slowest of them
-  soak       300 requests a second through two gateways for ten minutes, on PostgreSQL and Valkey
+  soak       300 requests a second of three employees, each through a gateway of their own, for ten minutes, on PostgreSQL
+             and Valkey; status 1 where an answer is missing or another's
   audit      what recording each request costs the serving side
   walls      what the second wall costs a read
   search     how good and how quick search is
-  oracle     whether refusals can be told apart by the time they take
+  oracle     whether refusals, and searches in vain, can be told apart by their time
 
   --quick                     short rounds and few of them: whether it works, not how fast it is
   --json                      the figures as JSON on standard output

@@ -31,7 +31,12 @@ const runs: Readonly<Record<Measurement, Run>> = {
   load: async (folder, options) => print(options, await measureLoad(folder, options), reportText),
   faults: async (folder, options) => print(options, await measureFaults(folder, options), faultsText),
   "fan-out": async (folder, options) => print(options, await measureFanOut(folder, options), fanOutText),
-  soak: async (folder, options) => print(options, await measureSoak(folder, options), soakText),
+  async soak(folder, options) {
+    const soak = await measureSoak(folder, options);
+    print(options, soak, soakText);
+    // No matter of speed: an answer that is missing, or another's.
+    if (soak.failed > 0) process.exitCode = 1;
+  },
   audit: async (folder, options) => print(options, await measureAudit(folder, options), auditText),
   walls: async (folder, options) => print(options, await measureWalls(folder, options), wallsText),
   async oracle(folder, options) {

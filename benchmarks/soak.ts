@@ -1,17 +1,21 @@
 import { join } from "node:path";
+import { EMPLOYEE_NAMES } from "@mosaicstack/harness";
 import { startPrivatePostgresql, startPrivateValkey } from "../scripts/services/private-instances.ts";
+import type { Running } from "./child-process.ts";
 import { makeDatabase, versionOf } from "./databases.ts";
+import { askInTurn, type EmployeeHome, faultOf, seedEmployees, type Tally } from "./employees.ts";
 import { median, percentile } from "./figures.ts";
 import { type GatewayHome, launchedFrom, makeServedHome, startGateway } from "./gateway.ts";
-import { openClient } from "./load.ts";
+import { fillUp } from "./fill-up.ts";
+import { type Client, openClient } from "./load.ts";
 import { runOpenLoop } from "./open-loop.ts";
 import type { BenchOptions } from "./options.ts";
 import { type Aim, aimsTable, megabytes, table } from "./report.ts";
 import { say } from "./say.ts";
-import { fillHomes, LIMIT, PEER, seed } from "./stage.ts";
+import { LIMIT, PEER } from "./stage.ts";
 import { createUndo } from "./undo.ts";
 
-/** A steady rate through two gateways for a long time; what `--json` prints. */
+/** A steady rate of three employees, through their gateways at home and the one at work, for a long time; what `--json` prints. */
 export interface SoakReport {
   readonly node: string;
   readonly engine: string;
@@ -21,6 +25,7 @@ export interface SoakReport {
   readonly seconds: number;
   readonly asked: number;
   readonly failed: number;
+  readonly employees: readonly Readonly<Tally>[];
   /** Each kind of failure, the most frequent first. */
   readonly failures: readonly { readonly reason: string; readonly times: number }[];
   readonly p50Ms: number;
@@ -43,45 +48,52 @@ interface MemoryFigures {
 
 const GROWTH = 1.1;
 const SAMPLES = 60;
+/** To each home. */
 const MOST_CONNECTIONS = 128;
 
 /**
- * Two gateways of the federated tier, a process each, on a PostgreSQL and a Valkey of their own: the first lists what the
- * second has, at a steady rate. On the server of `databaseUrl` where it is given, else on one that is started for it.
+ * Gateways of the federated tier, a process each, on a PostgreSQL and a Valkey of their own: three employees' homes list
+ * what each of them has at work, in turn, at a steady rate together. On the server of `databaseUrl` where it is given, else
+ * on one that is started for it.
  */
 export async function measureSoak(folder: string, options: BenchOptions): Promise<SoakReport> {
   const undo = createUndo();
   try {
     const server = options.databaseUrl ?? (await undo.own(startPrivatePostgresql())).url;
     const valkey = (await undo.own(startPrivateValkey())).url;
-    const databases: string[] = [];
-    const homeOf = async (name: string, number: number): Promise<GatewayHome> => {
+    const gatewayOf = async (name: string, number: number): Promise<GatewayHome & { readonly databaseAt: string }> => {
       const database = await makeDatabase(server, name);
       undo.add(() => database.drop());
-      databases.push(database.url);
       const queue = new URL(valkey);
       queue.pathname = `/${number}`;
-      return await makeServedHome(join(folder, name), { database: database.url, valkey: queue.href });
+      const services = { database: database.url, valkey: queue.href };
+      return { ...(await makeServedHome(join(folder, name), services)), databaseAt: database.url };
     };
-    const [work, home] = [await homeOf("work", 1), await homeOf("home", 2)];
-    say(`seeding ${options.tasks} tasks and ${options.notes} notes`);
-    const { homeKey } = await seed(work, home, { ...options, onPostgres: true });
-    await fillHomes(databases[0], databases[1], options);
-    const processes = {
-      "serving gateway (work)": await undo.own(startGateway(work)),
-      "querying gateway (home)": await undo.own(startGateway(home)),
-    };
-    const client = openClient(
-      {
+    const work = await gatewayOf("work", 1);
+    const employees: EmployeeHome[] = [];
+    for (const [index, name] of EMPLOYEE_NAMES.entries()) {
+      employees.push({ name, home: await gatewayOf(`home_of_${name.toLowerCase()}`, index + 2) });
+    }
+    say(`seeding ${options.tasks} tasks and ${options.notes} notes of ${EMPLOYEE_NAMES.join(", ")}`);
+    const seeded = await seedEmployees(work, employees, options);
+    await fillUp(work.databaseAt, options);
+
+    const processes: Record<string, Running> = { "serving gateway (work)": await undo.own(startGateway(work)) };
+    const clients: Client[] = [];
+    for (const { name, home, apiKey } of seeded) {
+      processes[`querying gateway (home of ${name})`] = await undo.own(startGateway(home));
+      const target = {
         url: `${home.url}/api/v1/tasks?limit=${LIMIT}&source=federated:${PEER}`,
         method: "GET",
-        headers: { authorization: `Bearer ${homeKey}` },
-      },
-      MOST_CONNECTIONS,
-    );
-    undo.add(async () => client.close());
-    const isRight = (text: string): boolean => text.slice(-2000).includes('"partial":false');
-    if (!isRight(await client.ask())) throw new Error("the peer does not answer");
+        headers: { authorization: `Bearer ${apiKey}` },
+      } as const;
+      const client = openClient(target, MOST_CONNECTIONS);
+      undo.add(async () => client.close());
+      clients.push(client);
+      const fault = faultOf(name, await client.ask());
+      if (fault !== undefined) throw new Error(fault);
+    }
+    const tallies = EMPLOYEE_NAMES.map((name): Tally => ({ name, asked: 0, failed: 0 }));
 
     const samples = Object.values(processes).map((): number[] => []);
     const sample = (): void => {
@@ -90,7 +102,7 @@ export async function measureSoak(folder: string, options: BenchOptions): Promis
     const { rate: perSecond, roundMs: durationMs } = options;
     say(`${perSecond} requests a second for ${durationMs / 1000} s`);
     const sampling = setInterval(sample, durationMs / SAMPLES);
-    const met = await runOpenLoop(client, { perSecond, durationMs }, isRight);
+    const met = await runOpenLoop(askInTurn(clients, tallies), { perSecond, durationMs }, () => true);
     clearInterval(sampling);
 
     const failures = [...met.failures].map(([reason, times]) => ({ reason, times }));
@@ -105,6 +117,7 @@ export async function measureSoak(folder: string, options: BenchOptions): Promis
       seconds: durationMs / 1000,
       asked: met.asked,
       failed,
+      employees: tallies,
       failures: failures.toSorted((one, other) => other.times - one.times).slice(0, 10),
       p50Ms: percentile(met.latenciesMs, 50),
       p95Ms: percentile(met.latenciesMs, 95),
@@ -112,7 +125,12 @@ export async function measureSoak(folder: string, options: BenchOptions): Promis
       mostUnderWay: met.mostUnderWay,
       memory,
       aims: [
-        { name: "errors", aim: "0", measured: String(failed), reached: failed === 0 },
+        {
+          name: "errors, and answers that are not the employee's own rows",
+          aim: "0",
+          measured: String(failed),
+          reached: failed === 0,
+        },
         ...memory.map(({ process: name, growth }) => ({
           name: `memory of the ${name}, last fifth / second fifth`,
           aim: `<= ${GROWTH}`,
@@ -135,7 +153,7 @@ function memoryOf(process: string, samples: readonly number[]): MemoryFigures {
 
 /** What is printed for people. */
 export function soakText(report: SoakReport): string {
-  const { node, engine, perSecond, seconds, tasks, asked, failed, failures, p50Ms, p95Ms, p99Ms } = report;
+  const { node, engine, perSecond, seconds, tasks, asked, failed, employees, failures, p50Ms, p95Ms, p99Ms } = report;
   const times = [p50Ms, p95Ms, p99Ms].map((ms) => ms.toFixed(1));
   const fifths = report.memory.map(({ process, fifths: each, growth }) => [
     process,
@@ -144,11 +162,13 @@ export function soakText(report: SoakReport): string {
   ]);
   return [
     `Node ${node}, ${engine} and Valkey; gateways started from ${report.launchedFrom}.`,
-    `${perSecond} lists of ${LIMIT} tasks a second, of ${tasks}, home -> work, for ${seconds} s; times from when each was due.\n`,
+    `${perSecond} lists of ${LIMIT} tasks a second, of ${tasks} at work, for ${seconds} s; times from when each was due.`,
+    `Asked in turn: ${employees.map(({ name }) => name).join(", ")}, each at home; an answer is right that is a page of their own tasks.\n`,
     table([
       ["asked", "failed", "p50 ms", "p95 ms", "p99 ms", "most under way"],
       [String(asked), String(failed), ...times, String(report.mostUnderWay)],
     ]),
+    `\n${table([["", "asked", "failed"], ...employees.map((each) => [each.name, String(each.asked), String(each.failed)])])}`,
     ...failures.map(({ reason, times: often }) => `  ${often} x ${reason}`),
     `\nResident memory, by fifths of the time\n${table([["", "1", "2", "3", "4", "5", "last / second"], ...fifths])}`,
     `\nAims\n${aimsTable(report.aims)}`,

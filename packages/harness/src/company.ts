@@ -25,7 +25,8 @@ export interface Company {
 
 /** Of each of a person's places at work; a title says whose it is: `Ada personal 0`, `Ada Platform 1`. */
 const ROWS_EACH = 2;
-const NAMES = ["Ada", "Ben", "Cleo"] as const;
+/** Who works at the company. */
+export const EMPLOYEE_NAMES = ["Ada", "Ben", "Cleo"] as const;
 
 /**
  * Three employees of one company, each with personal and team tasks and notes at work and a task at home, and a grant for
@@ -46,7 +47,7 @@ export async function startCompany(
   const stop = async (): Promise<void> => void (await Promise.all(gateways.map((gateway) => gateway.stop())));
   try {
     const work = await start({ tier: "federated", name: "company", ...options });
-    const [ada, ben, cleo] = await Promise.all(NAMES.map((name) => work.addUser(name)));
+    const [ada, ben, cleo] = await Promise.all(EMPLOYEE_NAMES.map((name) => work.addUser(name)));
     if (ada === undefined || ben === undefined || cleo === undefined) throw new Error("a company of three");
     const teams = {
       Platform: await work.addTeam("Platform", ada, ben),

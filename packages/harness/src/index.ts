@@ -1,4 +1,4 @@
-export { type Company, type Employee, startCompany } from "./company.ts";
+export { type Company, type Employee, EMPLOYEE_NAMES, startCompany } from "./company.ts";
 export { dumpDatabase } from "./database-dump.ts";
 export { openTestStore, testSnapshotFile } from "./embedded-database.ts";
 export { type EmbeddingEndpoint, startEmbeddingEndpoint, vectorOf } from "./embedding-endpoint.ts";
