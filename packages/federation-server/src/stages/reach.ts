@@ -18,16 +18,21 @@ export function visibilityOf(subjectUserId: string, scope: Scope): Visibility {
   return { userId: subjectUserId, personal: scope.includePersonal, teams: scope.includeTeams };
 }
 
-/** The second wall: what the database lets a read see, whatever its statement says. Made of the grant alone, not of the question. */
+/**
+ * The second wall: what the database lets a read see, whatever its statement says. Of what the grant reaches as little as the
+ * question needs: a resource that the scope does not cover is never within it, also where a verb did not look.
+ *
+ * @param resources that the read needs
+ */
 export function boundsOf(
   subjectUserId: string,
   scope: Scope,
-  resources: readonly Pick<ResourceDefinition, "from">[],
+  resources: readonly Pick<ResourceDefinition, "name" | "from">[],
 ): PeerBounds {
   return {
     subjectUserId,
     personal: scope.includePersonal,
     teams: scope.includeTeams,
-    resources: resources.map(({ from }) => from.table),
+    resources: resources.filter(({ name }) => covers(scope, name)).map(({ from }) => from.table),
   };
 }

@@ -23,6 +23,12 @@ test.each(["credentials", "notes", "nonsense", "__proto__", ""])("resource_not_i
   expect(codeOf(() => coveredResource(scope, name))).toBe("resource_not_in_scope");
 });
 
+test("the second wall is around no table of a resource that the scope does not cover, whatever a verb asks for", () => {
+  const asked = ["tasks", "credentials", "notes"].map((name) => resourceNamed(name));
+  expect(boundsOf(ada, scope, asked).resources).toEqual(["tasks"]);
+  expect(boundsOf(ada, scope, asked.slice(1)).resources).toEqual([]);
+});
+
 test("both walls have the scope's bounds, and the second the table that is asked for, and no other", () => {
   expect(visibilityOf(ada, scope)).toEqual({ userId: ada, personal: false, teams: [team] });
   expect(boundsOf(ada, scope, [resourceNamed("memory")])).toEqual({
