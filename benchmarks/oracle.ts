@@ -5,10 +5,11 @@ import { newId } from "@mosaicstack/foundation";
 import { verbPath } from "@mosaicstack/federation-protocol";
 import { makeDatabase } from "./databases.ts";
 import { makeHome, startGateway } from "./gateway.ts";
+import { addWords, WORDS } from "./oracle-words.ts";
 import { table } from "./report.ts";
 import { type Account, addTasks, addTeams, enroll, type PeerKeys, setUp } from "./seed.ts";
 
-/** How long the serving side takes for refusals that a peer must not be able to tell apart. */
+/** How long the serving side takes for answers that a peer must not be able to tell apart. */
 export interface OracleReport {
   readonly node: string;
   readonly requestsPerKind: number;
@@ -25,7 +26,7 @@ export interface OracleReport {
 
 interface Kind {
   readonly name: string;
-  readonly verb: "list" | "get";
+  readonly verb: "list" | "get" | "search";
   readonly body: object;
 }
 
@@ -47,11 +48,9 @@ export async function measureOracle(
     const ada = await setUp(gateway.url, running.printed);
     await addTeams(ada);
     await addTasks(ada, { count: options.tasks, inTeams: true, phaseMs: 0 });
-    const { keys, questions } = await grantToAnother(ada);
-    const ask = openConnection(keys);
     const measured = [];
-    for (const { name, kinds } of questions) {
-      const samples = await sample(ask, kinds, options.requestsPerKind);
+    for (const { name, keys, kinds } of await grantToAnother(ada, options.tasks)) {
+      const samples = await sample(openConnection(keys), kinds, options.requestsPerKind);
       const reference = quantile(samples[0] ?? [], 0.5);
       measured.push({
         name,
@@ -68,8 +67,18 @@ export async function measureOracle(
   }
 }
 
-/** A grant over the rows of one of two teams of a user who has none of their own; and what lies beyond it. */
-async function grantToAnother(ada: Account): Promise<{ keys: PeerKeys; questions: { name: string; kinds: Kind[] }[] }> {
+/** What is asked of one peer, in several ways. */
+interface Question {
+  readonly name: string;
+  readonly keys: PeerKeys;
+  readonly kinds: readonly Kind[];
+}
+
+/**
+ * A grant over the rows of one of two teams of a user who has none of their own, and what lies beyond it; and one over a team of few.
+ * @param tasks how many there are already
+ */
+async function grantToAnother(ada: Account, tasks: number): Promise<readonly Question[]> {
   const api = async <Answer>(method: string, path: string, body?: unknown): Promise<Answer> => {
     const response = await fetch(`${ada.url}/api/v1/${path}`, {
       method,
@@ -83,17 +92,22 @@ async function grantToAnother(ada: Account): Promise<{ keys: PeerKeys; questions
   const [inside, outside, foreign] = (await api<Rows>("GET", "teams")).rows.map(({ id }) => id);
   if (inside === undefined || outside === undefined || foreign === undefined) throw new Error("three teams were made");
   const grace = await api<{ id: string }>("POST", "users", { name: "Grace", email: "grace@example.org" });
-  for (const team of [inside, outside]) await api("PUT", `teams/${team}/members/${grace.id}`, {});
+  const few = await api<{ id: string; name: string }>("POST", "teams", { name: "Few rows" });
+  await addWords(ada, few.name, tasks);
+  for (const team of [inside, outside, few.id]) await api("PUT", `teams/${team}/members/${grace.id}`, {});
   const { rows } = await api<Rows>("GET", "tasks?limit=100");
   const rowOf = (team: string | null): string => {
     const row = rows.find(({ team_id: id }) => id === team);
     if (row === undefined) throw new Error("each space has tasks");
     return row.id;
   };
-  const scope = { resources: ["tasks", "notes"], excluded_resources: ["notes"], include_teams: [inside] };
-  const limits = { requests_per_minute: 1_000_000, concurrent_requests: 1000 };
-  const grant = { name: "oracle", subject: grace.id, scope, ...limits };
-  const { invite } = await api<{ invite: string }>("POST", "federation/grants", grant);
+  const enrollFor = async (team: string): Promise<PeerKeys> => {
+    const scope = { resources: ["tasks", "notes"], excluded_resources: ["notes"], include_teams: [team] };
+    const limits = { requests_per_minute: 1_000_000, concurrent_requests: 1000 };
+    const grant = { name: `oracle ${team}`, subject: grace.id, scope, ...limits };
+    return await enroll((await api<{ invite: string }>("POST", "federation/grants", grant)).invite);
+  };
+  const [keys, keysOfFew] = [await enrollFor(inside), await enrollFor(few.id)];
 
   const get = (name: string, id: () => string): Kind => ({
     name,
@@ -108,39 +122,42 @@ async function grantToAnother(ada: Account): Promise<{ keys: PeerKeys; questions
     body: { resource: "tasks", limit: 50, ...rest },
   });
   const team = (name: string, id: string): Kind => list(name, { filters: { team: id } });
-  return {
-    keys: await enroll(invite),
-    questions: [
-      {
-        name: "get a row",
-        kinds: [
-          get("absent", () => newId()),
-          get(NOISE, () => newId()),
-          get("somebody else's", () => rowOf(null)),
-          get("of a team the subject is not in", () => rowOf(foreign)),
-          get("of a team outside the scope", () => rowOf(outside)),
-        ],
-      },
-      {
-        name: "list a team's rows",
-        kinds: [
-          team("absent", newId()),
-          team(NOISE, newId()),
-          team("one the subject is not in", foreign),
-          team("one outside the scope", outside),
-        ],
-      },
-      {
-        name: "list a resource",
-        kinds: [
-          list("unknown", { resource: "nonsense" }),
-          list("unknown, again", { resource: "nothing" }),
-          list("excluded", { resource: "notes" }),
-          list("not named", { resource: "credentials" }),
-        ],
-      },
-    ],
-  };
+  const search = WORDS.map(({ name, query }): Kind => ({ name, verb: "search", body: { query, limit: 20 } }));
+  return [
+    {
+      name: "get a row",
+      keys,
+      kinds: [
+        get("absent", () => newId()),
+        get(NOISE, () => newId()),
+        get("somebody else's", () => rowOf(null)),
+        get("of a team the subject is not in", () => rowOf(foreign)),
+        get("of a team outside the scope", () => rowOf(outside)),
+      ],
+    },
+    {
+      name: "list a team's rows",
+      keys,
+      kinds: [
+        team("absent", newId()),
+        team(NOISE, newId()),
+        team("one the subject is not in", foreign),
+        team("one outside the scope", outside),
+      ],
+    },
+    {
+      name: "list a resource",
+      keys,
+      kinds: [
+        list("unknown", { resource: "nonsense" }),
+        list("unknown, again", { resource: "nothing" }),
+        list("excluded", { resource: "notes" }),
+        list("not named", { resource: "credentials" }),
+      ],
+    },
+    { name: "search a team of few rows", keys: keysOfFew, kinds: search },
+    { name: "search a team with a quarter of the tasks", keys, kinds: search },
+  ];
 }
 
 type Ask = (kind: Kind) => Promise<number>;

@@ -7,6 +7,13 @@ export interface Account {
   readonly apiKey: string;
 }
 
+/** Somebody else who works with the account's gateway, and the teams that are theirs alone. */
+export interface Person {
+  readonly name: string;
+  readonly email: string;
+  readonly teams: readonly string[];
+}
+
 /** What a peer holds after its enrollment. */
 export interface PeerKeys {
   readonly endpoint: string;
@@ -45,6 +52,11 @@ export async function setUp(url: string, printed: string): Promise<Account> {
 /** Makes the three teams of which the account is the owner. */
 export async function addTeams({ url, apiKey }: Account): Promise<void> {
   for (const name of TEAMS) await post(`${url}/api/v1/teams`, { name }, apiKey);
+}
+
+/** Makes people, and the teams they are in. */
+export async function addPeople({ url, apiKey }: Account, people: readonly Person[]): Promise<void> {
+  checkImported("people", await post<ImportAnswer>(`${url}/api/v1/import/people`, { people }, apiKey));
 }
 
 /** Where and when a row is, whatever it holds. */
@@ -90,38 +102,81 @@ export async function addNotes(account: Account, rows: Rows): Promise<void> {
   await importRows(account, "notes", rows, noteAt);
 }
 
+/**
+ * Imports tasks with these titles and nothing else, a minute apart.
+ * @param team by its name; absent: into the account's own space
+ */
+export async function addTitled(account: Account, titles: readonly string[], team?: string): Promise<void> {
+  const rows = { count: titles.length, inTeams: false, phaseMs: 0 };
+  await importRows(account, "tasks", rows, (index) => ({
+    key: `titled-${index}-${titles[index]}`,
+    ...placeAt(index, team === undefined ? [] : [team], 0),
+    ...(team === undefined ? {} : { team }),
+    input: { title: titles[index] },
+  }));
+}
+
 interface Rows {
   readonly count: number;
   readonly inTeams: boolean;
   readonly phaseMs: number;
+  /** Whose they are in place of the account's, spread over their own space and their teams; the titles begin with the name. */
+  readonly of?: Person;
+}
+
+/** What the title of each row of a person begins with, and no other's. */
+export const titleMark = (name: string): string => `${name}: `;
+
+interface ImportedRow {
+  readonly key: string;
+  readonly input: { readonly title: string | undefined };
+}
+
+function ownedBy({ name, email }: Person, row: ImportedRow): object {
+  return {
+    ...row,
+    key: `${name}-${row.key}`,
+    owner: email,
+    input: { ...row.input, title: `${titleMark(name)}${row.input.title}` },
+  };
+}
+
+interface ImportAnswer {
+  readonly results: readonly { readonly outcome: string; readonly error?: unknown }[];
+}
+
+function checkImported(what: string, { results }: ImportAnswer): void {
+  const failed = results.find(({ outcome }) => outcome !== "created");
+  if (failed !== undefined) throw new Error(`a row of ${what} was not imported: ${JSON.stringify(failed)}`);
 }
 
 async function importRows(
   { url, apiKey }: Account,
   resource: "tasks" | "notes",
   rows: Rows,
-  rowAt: (index: number, teams: readonly string[], phaseMs: number) => object,
+  rowAt: (index: number, teams: readonly string[], phaseMs: number) => ImportedRow,
 ): Promise<void> {
-  const teams = rows.inTeams ? TEAMS : [];
+  const { of: person } = rows;
+  const teams = person?.teams ?? (rows.inTeams ? TEAMS : []);
   for (let start = 0; start < rows.count; start += BATCH) {
     const length = Math.min(BATCH, rows.count - start);
-    const batch = Array.from({ length }, (_, offset) => rowAt(start + offset, teams, rows.phaseMs));
-    const { results } = await post<{ results: { outcome: string; error?: unknown }[] }>(
-      `${url}/api/v1/import/${resource}`,
-      { rows: batch },
-      apiKey,
-    );
-    const failed = results.find(({ outcome }) => outcome !== "created");
-    if (failed !== undefined) throw new Error(`a row of ${resource} was not imported: ${JSON.stringify(failed)}`);
+    const batch = Array.from({ length }, (_, offset) => {
+      const row = rowAt(start + offset, teams, rows.phaseMs);
+      return person === undefined ? row : ownedBy(person, row);
+    });
+    checkImported(resource, await post<ImportAnswer>(`${url}/api/v1/import/${resource}`, { rows: batch }, apiKey));
   }
 }
 
-/** Grants a peer the reading of the account's tasks; the invite. */
-export async function grantTasks({ url, userId, apiKey }: Account, name: string): Promise<string> {
+/**
+ * Grants a peer the reading of somebody's tasks; the invite.
+ * @param subject id, e-mail or name. Default: the account
+ */
+export async function grantTasks({ url, userId, apiKey }: Account, name: string, subject = userId): Promise<string> {
   const scope = { resources: ["tasks"], include_teams: "all", include_personal: true };
   // No limit that a benchmark could reach: what is measured is the gateway.
   const limits = { requests_per_minute: 1_000_000, concurrent_requests: 1000 };
-  const grant = { name, subject: userId, scope, ...limits };
+  const grant = { name, subject, scope, ...limits };
   return (await post<{ invite: string }>(`${url}/api/v1/federation/grants`, grant, apiKey)).invite;
 }
 

@@ -42,6 +42,18 @@ test("whether a word finds one's own row does not depend on how many rows of oth
   expect(await search("zzzz layoffs")).toBe(1);
 });
 
+test("where more than 20,000 rows are visible, a word by itself finds the same whatever others write", async () => {
+  await addNotes(other, 3, "'zebra crossing'");
+  const found = async (text: string) =>
+    await findCandidates(store, { text, resources: notes, visibility: everythingOf(other) });
+  const [before, misspelt] = [await found("zebra"), await found("zebbra")];
+  expect(before).toHaveLength(3);
+  await addNotes(mallory, 5_000, "'zebra'");
+  await store.db.execute("analyze");
+  expect(await found("zebra")).toEqual(before);
+  expect(await found("zebbra")).toEqual(misspelt);
+}, 120_000);
+
 test("long texts are made small once a row, and not once for each word of a query", async () => {
   const words = Array.from({ length: 15 }, (_, index) => `größe or w${index}`);
   const took = async (text: string): Promise<number> => {

@@ -1,6 +1,6 @@
 import { newId } from "@mosaicstack/foundation";
 import { everythingOf, findCandidates, readFound, searchable, type SearchableResource } from "@mosaicstack/resources";
-import type { Store } from "@mosaicstack/storage";
+import type { ReadStore, Store } from "@mosaicstack/storage";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 /** As EXPLAIN (FORMAT JSON) gives a plan. */
@@ -16,6 +16,12 @@ const ROWS = 30_000;
 const COMMON = "ubiquitous";
 const RARE = "quetzalcoatlus";
 
+const OF_THE_NEWCOMER = [
+  ["Apple harvest", "From the orchard to the cellar"],
+  ["Pears and plums", `A ${COMMON} harvest`],
+  ["Apples", "They keep until spring"],
+] as const;
+
 const nodes = (plan: PlanNode): PlanNode[] => [plan, ...(plan.Plans ?? []).flatMap(nodes)];
 
 /**
@@ -26,6 +32,8 @@ const nodes = (plan: PlanNode): PlanNode[] => [plan, ...(plan.Plans ?? []).flatM
 export function searchContract(open: () => Promise<Store>): void {
   let store: Store;
   const user = newId();
+  /** Sees few rows, 200, in which the words of others are and are not. */
+  const newcomer = newId();
   const rareId = newId();
   const notes = searchable.filter(({ name }) => name === "notes");
 
@@ -44,12 +52,25 @@ export function searchContract(open: () => Promise<Store>): void {
       "insert into notes (id, owner_id, title, body, created_at, updated_at) values ($1, $2, $3, $4, now(), now())",
       [rareId, user, `A ${RARE} flies`, `${COMMON} wings`],
     );
+    await store.query("insert into users (id, name, email) values ($1, 'New', 'new@example.org')", [newcomer]);
+    for (const [title, body] of OF_THE_NEWCOMER) {
+      await store.query(
+        "insert into notes (id, owner_id, title, body, created_at, updated_at) values ($1, $2, $3, $4, now(), now())",
+        [newId(), newcomer, title, body],
+      );
+    }
+    // As many as are looked at, so that for a rare word its index would be sooner done.
+    await store.query(
+      `insert into notes (id, owner_id, title, body, created_at, updated_at)
+       select gen_random_uuid(), $1, 'Ledger', 'Page ' || n, now(), now() from generate_series(1, 197) as n`,
+      [newcomer],
+    );
     await store.query("vacuum analyze notes", []);
   });
   afterAll(() => store.close());
 
   /** The plans of the very statements a search runs, and what it found. */
-  async function plansOf(text: string, resources: readonly SearchableResource[] = notes) {
+  async function plansOf(text: string, resources: readonly SearchableResource[] = notes, asker = user) {
     const plans: PlanNode[] = [];
     const explaining = {
       async query<Row extends object>(sql: string, parameters: readonly unknown[]): Promise<Row[]> {
@@ -64,7 +85,7 @@ export function searchContract(open: () => Promise<Store>): void {
         return store.query<Row>(sql, parameters);
       },
     };
-    const query = { text, resources, visibility: everythingOf(user) };
+    const query = { text, resources, visibility: everythingOf(asker) };
     const found = await findCandidates(explaining, query);
     await readFound(explaining, query, found, 20, "federated");
     const scans = plans
@@ -99,8 +120,58 @@ export function searchContract(open: () => Promise<Store>): void {
 
   test("ranks no more than the newest 200 rows of a word that every row has", async () => {
     const { found } = await plansOf(COMMON);
-    const newest = await store.query<{ id: string }>("select id::text from notes order by id desc limit 200", []);
+    const newest = await store.query<{ id: string }>(
+      "select id::text from notes where owner_id = $1 order by id desc limit 200",
+      [user],
+    );
     expect(found.map(({ id }) => id).toSorted()).toEqual(newest.map(({ id }) => id).toSorted());
+  });
+
+  test.each([
+    ["a rare word of others", RARE],
+    ["a word nobody has", "quixotic"],
+    ["words of few own rows and of all others'", `${COMMON} harvest`],
+    ["a misspelt title", "harvset"],
+    ["more words than an index is asked for", `${COMMON} ${RARE} nowhere harvest apples orchard`],
+  ])("for %s looks at no index of words where few rows are visible: others' rows cost no time", async (_, text) => {
+    const { scans } = await plansOf(text, notes, newcomer);
+    expect(scans.length).toBeGreaterThan(0);
+    expect(scans.flatMap((node) => node["Index Name"] ?? [])).not.toContain("notes_search_document");
+    expect(scans.filter((node) => node["Node Type"] === "Seq Scan" && node["Relation Name"] === "notes")).toEqual([]);
+  });
+
+  test.each([
+    "harvest",
+    "harvest apples",
+    "apples nowhere",
+    "nowhere",
+    "harvset",
+    "aples harvset",
+    `${COMMON} harvest`,
+    `${COMMON} ${RARE} nowhere harvest apples orchard`,
+    '"apple harvest"',
+    "harvest -pears",
+    "pears or plums",
+    "the",
+  ])("for %j finds the same among few rows as by the index of words", async (text) => {
+    const query = { text, resources: notes, visibility: everythingOf(newcomer) };
+    let wereCounted = false;
+    const byIndex: ReadStore = {
+      query: async (sql, parameters) => {
+        const never = sql.replace(/count\(\*\) <= \d+/u, "count(*) < 0");
+        wereCounted ||= never !== sql;
+        return await store.query(never, parameters);
+      },
+    };
+    const found = await findCandidates(store, query);
+    expect(found).toEqual(await findCandidates(byIndex, query));
+    expect(wereCounted).toBe(true);
+  });
+
+  test("finds among few rows those that have the word, and none of others", async () => {
+    expect((await plansOf("harvest", notes, newcomer)).found).toHaveLength(2);
+    expect((await plansOf(COMMON, notes, newcomer)).found).toHaveLength(1);
+    expect((await plansOf(RARE, notes, newcomer)).found).toEqual([]);
   });
 
   test("plans a word by how common it is, however often another was asked", async () => {

@@ -30,34 +30,43 @@ function eachOf(resources: readonly SearchableResource[], part: (resource: Searc
   return resources.map((resource) => `(${part(resource)})`).join(" union all ");
 }
 
-/** @param query the SQL of a tsquery */
-function newestMatching({ from }: SearchableResource, columns: string, most: number, query: string): string {
-  return `select ${columns} from ${from.table} r
-    where r.${from.space} = any($1::uuid[]) and r.search_document @@ ${query}
-    order by r.id desc limit ${most}`;
+/**
+ * The visible rows that match, as `r`: by the index of words, or where few are visible, by looking at each. Then it takes as long
+ * as those take, whatever others write of: the function is the operator's, and no index serves it.
+ *
+ * @param query the SQL of a tsquery
+ */
+function matching({ from }: SearchableResource, areLookedAt: boolean, query: string): string {
+  const visible = `${from.table} r where r.${from.space} = any($1::uuid[])`;
+  return areLookedAt
+    ? `(select r.id, r.search_document from ${visible} offset 0) r where ts_match_vq(r.search_document, ${query})`
+    : `${visible} and r.search_document @@ ${query}`;
 }
 
 const WEB_SEARCH = "websearch_to_tsquery('english', $2::text)";
 
 /**
- * Rows that have all that is asked for. $2 the query; $3 what of it an index is asked for, a tsquery, or null for all of it: the rest is
- * looked at in rows.
+ * Rows that have all that is asked for. $2 the query; $3, unless rows are looked at, what of it an index is asked for, a tsquery, or
+ * null for all of it: the rest is looked at in rows.
  */
-export function allWords(resources: readonly SearchableResource[]): Ranking {
+export function allWords(resources: readonly SearchableResource[], areLookedAt: boolean): Ranking {
   return eachOf(resources, (resource) => {
     const rank = `ts_rank(${WEIGHTS}, r.search_document, ${WEB_SEARCH})`;
-    // The function is the operator's, and no index serves it.
-    const all = `coalesce($3::tsquery, ${WEB_SEARCH}) and ($3::tsquery is null or ts_match_vq(r.search_document, ${WEB_SEARCH}))`;
+    const all = areLookedAt
+      ? matching(resource, areLookedAt, WEB_SEARCH)
+      : `${matching(resource, areLookedAt, `coalesce($3::tsquery, ${WEB_SEARCH})`)}
+          and ($3::tsquery is null or ts_match_vq(r.search_document, ${WEB_SEARCH}))`;
     return `select '${resource.name}' as resource, id, 1 + ${rank} as score
-      from (${newestMatching(resource, "r.id, r.search_document", RANKED, all)}) r`;
+      from (select r.id, r.search_document from ${all} order by r.id desc limit ${RANKED}) r`;
   });
 }
 
-function newestDocuments(resource: SearchableResource, most: number, query: string): string {
+function newestDocuments(resource: SearchableResource, areLookedAt: boolean, most: number, query: string): string {
   // Concatenation takes a long document out of its compressed form once, and not once a word.
-  const columns = "r.id, r.search_document || ''::tsvector as document";
-  return `select '${resource.name}' as resource, id, document
-    from (${newestMatching(resource, columns, most, query)} offset 0) r`;
+  return `select '${resource.name}' as resource, id, document from (
+      select r.id, r.search_document || ''::tsvector as document from ${matching(resource, areLookedAt, query)}
+      order by r.id desc limit ${most} offset 0
+    ) r`;
 }
 
 const WORDS = `words as materialized (
@@ -68,12 +77,15 @@ const WORDS = `words as materialized (
  * Rows that have any of the words, by how much of the query they have. $2 the words joined by `or`, $3 each by itself.
  * @param areCommon whether very many rows have them
  */
-export function anyWord(resources: readonly SearchableResource[], areCommon: boolean): Ranking {
+export function anyWord(
+  resources: readonly SearchableResource[],
+  { areCommon, areLookedAt }: { readonly areCommon: boolean; readonly areLookedAt: boolean },
+): Ranking {
   const most = areCommon ? RANKED_BY_COMMON : RANKED_BY_ANY;
   return `
     with ${WORDS}
     select resource, id, sum(ts_rank(${WEIGHTS}, document, query)) / cardinality($3::text[]) as score
-    from (${eachOf(resources, (resource) => newestDocuments(resource, most, WEB_SEARCH))} offset 0) candidates
+    from (${eachOf(resources, (resource) => newestDocuments(resource, areLookedAt, most, WEB_SEARCH))} offset 0) candidates
     cross join words where document @@ query group by resource, id`;
 }
 
@@ -84,11 +96,11 @@ export function anyWord(resources: readonly SearchableResource[], areCommon: boo
  * $2 the words that are spelt right, $3 those that are looked for singly; then, as tsqueries, $4 any word that may have been meant,
  * $5 any that is looked for singly, in titles; $6 each, in titles, $7 how alike it is, $8 which word was meant by it.
  */
-export function meantWords(resources: readonly SearchableResource[]): Ranking {
+export function meantWords(resources: readonly SearchableResource[], areLookedAt: boolean): Ranking {
   const candidates = eachOf(
     resources,
-    (resource) => `(${newestDocuments(resource, RANKED, `(${WEB_SEARCH} && $4::tsquery)`)})
-      union all (${newestDocuments(resource, RANKED_BY_MEANT, "$5::tsquery")})`,
+    (resource) => `(${newestDocuments(resource, areLookedAt, RANKED, `(${WEB_SEARCH} && $4::tsquery)`)})
+      union all (${newestDocuments(resource, areLookedAt, RANKED_BY_MEANT, "$5::tsquery")})`,
   );
   return `
     with ${WORDS}, meant as materialized (
@@ -108,15 +120,21 @@ export function meantWords(resources: readonly SearchableResource[]): Ranking {
 }
 
 /** Which of the words in $2 no visible row has: what they were meant to be is looked for by spelling. */
-export function unusedWords(resources: readonly SearchableResource[]): string {
-  const used = resources
-    .map(
-      ({ from }) => `exists (select from ${from.table} r
-        where r.search_document @@ websearch_to_tsquery('english', '"' || word || '"') and r.${from.space} = any($1::uuid[]))`,
-    )
-    .join(" or ");
-  return `select word from unnest($2::text[]) with ordinality as words (word, place)
-    where length(word) > 2 and numnode(websearch_to_tsquery('english', '"' || word || '"')) > 0 and not (${used})
+export function unusedWords(resources: readonly SearchableResource[], areLookedAt: boolean): string {
+  // As in `newestDocuments`, once a row; there are few.
+  const documents = resources.map(
+    ({ from }) => `select r.search_document || ''::tsvector as document from ${from.table} r
+      where r.${from.space} = any($1::uuid[])`,
+  );
+  const looking = areLookedAt ? `with documents as materialized (${documents.join(" union all ")})` : "";
+  const used = areLookedAt
+    ? "exists (select from documents where document @@ query)"
+    : resources.map((resource) => `exists (select from ${matching(resource, areLookedAt, "query")})`).join(" or ");
+  return `${looking} select word from (
+      select word, place, websearch_to_tsquery('english', '"' || word || '"') as query
+      from unnest($2::text[]) with ordinality as words (word, place) offset 0
+    ) words
+    where length(word) > 2 and numnode(query) > 0 and not (${used})
     order by place`;
 }
 

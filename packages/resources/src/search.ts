@@ -8,6 +8,7 @@ import { eachOf, eitherOf, hasOperators, wordsOf } from "./search-words.ts";
 import { allWords, anyWord, meantWords, nearest, unusedWords } from "./search-rankings.ts";
 import { anyOf, findMeantWords, inTitles, MOST_MISSPELT, rareOf } from "./search-spelling.ts";
 import { snippetOf } from "./snippet.ts";
+import { type Searched, searchedBy } from "./visible-rows.ts";
 import { areFewVisible, narrowed, rareWords } from "./word-frequency.ts";
 
 /** The longest query, in UTF-16 units, and the most rows one search answers with. */
@@ -68,13 +69,15 @@ const ENOUGH = 20;
  * titles that are spelt like a word nobody uses. With a vector, rows of near meaning are a second ranking, and the two are fused.
  * Every ranking is bounded, and equal ranks are ordered by id.
  *
- * The query's text is a parameter of each statement, never part of one. Only rows that are visible decide what is looked
- * for next, so that an answer tells nothing of others.
+ * The query's text is a parameter of each statement, never part of one. Only visible rows are ranked, and up to 20,000 of
+ * them, only they decide what is looked for next: an answer tells nothing of others. Where more are, which of
+ * several words are looked for singly goes by how common they are among all rows there are. And how long it takes depends on visible
+ * rows alone only where these are few (docs/adr/0009).
  */
 export async function findCandidates(read: ReadStore, query: SearchQuery): Promise<readonly Candidate[]> {
   const { text: words, resources, visibility, vector } = query;
-  const visible = await read.query<{ id: string }>(visibleSpaces, visibilityParameters(visibility));
-  const spaces = visible.map(({ id }) => id);
+  const searched = await searchedBy(read, resources, visibility);
+  const { spaces, areLookedAt } = searched;
   const find = (sql: string, ...parameters: readonly unknown[]) =>
     read.query<Candidate>(
       `${PLANNED_ANEW}select resource, id::text, score::float8 from (${sql}) ranked
@@ -83,11 +86,12 @@ export async function findCandidates(read: ReadStore, query: SearchQuery): Promi
     );
 
   const single = hasOperators(words) ? [] : wordsOf(words);
-  const all = await find(allWords(resources), words, await narrowed(read, resources, single.length === 0 ? "" : words));
+  const asked = areLookedAt ? [] : [await narrowed(read, resources, single.length === 0 ? "" : words)];
+  const all = await find(allWords(resources, areLookedAt), words, ...asked);
   const some =
     single.length === 0 || all.length >= ENOUGH
       ? []
-      : await findBySome(read, resources, single, { spaces, mayBeMisspelt: all.length === 0 }, find);
+      : await findBySome(read, resources, single, { ...searched, mayBeMisspelt: all.length === 0 }, find);
   const byWords = inOrder([...all, ...some], (one, other) => one + other);
   if (vector === undefined) return byWords;
   const names = resources.map(({ name }) => name);
@@ -105,21 +109,24 @@ async function findBySome(
   resources: readonly SearchableResource[],
   words: readonly string[],
   // A row that has all the words has each.
-  { spaces, mayBeMisspelt }: { readonly spaces: readonly string[]; readonly mayBeMisspelt: boolean },
+  { spaces, areLookedAt, mayBeMisspelt }: Searched & { readonly mayBeMisspelt: boolean },
   find: (sql: string, ...parameters: readonly unknown[]) => Promise<readonly Candidate[]>,
 ): Promise<readonly Candidate[]> {
-  const few = await areFewVisible(read, resources, spaces);
+  const few = areLookedAt || (await areFewVisible(read, resources, spaces));
   const rare = few ? { words, uncommon: words, areCommon: false } : await rareWords(read, resources, words);
-  const byAny = await find(anyWord(resources, rare.areCommon), eitherOf(rare.words), rare.words);
+  const byAny = await find(anyWord(resources, { ...rare, areLookedAt }), eitherOf(rare.words), rare.words);
   const titled = resources.filter(({ search }) => search.trigrams);
   if (titled.length === 0 || !mayBeMisspelt) return byAny;
-  const unused = await read.query<{ word: string }>(unusedWords(resources), [spaces, rare.uncommon]);
+  const unused = await read.query<{ word: string }>(`${PLANNED_ANEW}${unusedWords(resources, areLookedAt)}`, [
+    spaces,
+    rare.uncommon,
+  ]);
   const unknown = unused.map(({ word }) => word);
   const misspelt = unknown.slice(0, MOST_MISSPELT);
   const meant = await findMeantWords(read, titled, misspelt, spaces);
   if (meant.length === 0) return byAny;
   const byMeant = await find(
-    meantWords(titled),
+    meantWords(titled, areLookedAt),
     eachOf(words.filter((word) => !unknown.includes(word))),
     rare.words,
     anyOf(meant),
