@@ -5,7 +5,7 @@ export type Random = () => number;
 
 /** The least time between two attempts at one peer's renewal. */
 export const MIN_RETRY_MS = 60_000;
-/** The most time between two attempts. */
+/** The most time between two attempts. With a run of the job it stays below the hour that the window leaves for it (ADR 11). */
 export const MAX_RETRY_MS = 32 * 60_000;
 /** How often a peer that has moved is looked for at its new address, where it was not found at first. */
 export const MOVE_RETRY_MS = 10 * 60_000;
@@ -16,7 +16,7 @@ const HOUR_MS = 3_600_000;
 /**
  * The moment to renew at: any in the window, each as likely, so that peers that enrolled together do not renew together. A window
  * that a wrong clock (or a wrong peer) has put into the past or behind the certificate's end is not followed: there is always some
- * time before the next renewal, and some of the certificate's life left after it.
+ * time before the next renewal, and a third of what is left of the certificate's life after it.
  */
 export function chooseRenewAt(
   { from, until }: RenewalWindow,
@@ -25,7 +25,7 @@ export function chooseRenewAt(
 ): Date {
   const leftMs = Math.max(0, notAfter.getTime() - now.getTime());
   const chosen = from.getTime() + random() * Math.max(0, until.getTime() - from.getTime());
-  const latest = now.getTime() + (leftMs * 5) / 6;
+  const latest = now.getTime() + (leftMs * 2) / 3;
   const earliest = now.getTime() + Math.max(MIN_RETRY_MS, Math.min(HOUR_MS, leftMs / 2));
   return new Date(Math.round(Math.max(earliest, Math.min(latest, chosen))));
 }

@@ -29,11 +29,20 @@ describe("an enrollment", () => {
     expect(row).toMatchObject({ generation: 1, crlUrl: scene.gateway.crlUrl, renewError: null, renewAttempts: 0 });
     const [issued] = scene.gateway.grant().certificates;
     const [start, life] = [issued!.notBefore.getTime(), issued!.notAfter.getTime() - issued!.notBefore.getTime()];
-    expect(Math.abs(row.renewAt!.getTime() - (start + life / 2 + life / 12))).toBeLessThan(1000);
+    expect(Math.abs(row.renewAt!.getTime() - (start + life / 2 + (life / 6 - HOUR_MS) / 4))).toBeLessThan(1000);
     expect(await scene.audits()).toMatchObject([
       { side: "querying", event: "enrollment", outcome: "ok", serial: issued!.serial, peerId: row.id },
       { side: "querying", event: "certificate.confirmed", outcome: "ok", serial: issued!.serial },
     ]);
+  });
+
+  test("of a peer whose window comes later leaves a third of the certificate's life all the same", async () => {
+    const inDays = (days: number) => new Date(Date.now() + days * DAY_MS).toISOString();
+    scene.gateway.alterAnswer = (answer) => ({ ...answer, renew: { from: inDays(6), until: inDays(6.5) } });
+    await add();
+    const { renewAt, notAfter } = await scene.row();
+    const leftMs = notAfter!.getTime() - scene.now().getTime();
+    expect(Math.abs(notAfter!.getTime() - renewAt!.getTime() - leftMs / 3)).toBeLessThan(MINUTE_MS);
   });
 
   test("under an intermediate stores its chain, presents it, and renews under it", async () => {

@@ -36,8 +36,15 @@ export interface RenewalWindow {
   readonly until: Date;
 }
 
-/** A sixth of a certificate's life either side of two thirds of it (trust decision 5). */
+/** More than the longest pause between two attempts: 32 minutes, and what the job takes. Less for a life below a day. */
+const PAUSE_MS = 3_600_000;
+
+/**
+ * From half of a certificate's life to an hour before two thirds of it (ADR 11): who asks last, and in vain for a third of that
+ * life, asks again before its end.
+ */
 export function renewalWindow(notBefore: Date, notAfter: Date): RenewalWindow {
   const [start, life] = [notBefore.getTime(), notAfter.getTime() - notBefore.getTime()];
-  return { from: new Date(start + life / 2), until: new Date(start + (life * 5) / 6) };
+  const until = (life * 2) / 3 - Math.min(PAUSE_MS, life / 24);
+  return { from: new Date(start + life / 2), until: new Date(start + until) };
 }

@@ -9,19 +9,28 @@ import {
 } from "../src/index.ts";
 import { problemOf } from "./refusal.ts";
 
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 test("the address holds the version", () => {
   expect(RENEWAL_PATH).toBe("/federation/v1/renew");
 });
 
-test("the window is a sixth of a life either side of two thirds of it", () => {
-  const start = Date.UTC(2026, 0, 1);
-  expect(renewalWindow(new Date(start), new Date(start + 6 * DAY_MS))).toEqual({
-    from: new Date(start + 3 * DAY_MS),
-    until: new Date(start + 5 * DAY_MS),
-  });
-});
+test.each([
+  ["90 days", 90 * DAY_MS, HOUR_MS],
+  ["6 days", 6 * DAY_MS, HOUR_MS],
+  ["a day", DAY_MS, HOUR_MS],
+  ["12 hours, since its grant ends then", 12 * HOUR_MS, HOUR_MS / 2],
+])(
+  "the window of %s is from half to two thirds of them, less the pause between two attempts",
+  (_life, lifeMs, pauseMs) => {
+    const start = Date.UTC(2026, 0, 1);
+    expect(renewalWindow(new Date(start), new Date(start + lifeMs))).toEqual({
+      from: new Date(start + lifeMs / 2),
+      until: new Date(start + (lifeMs * 2) / 3 - pauseMs),
+    });
+  },
+);
 
 describe("a request", () => {
   test("holds a signing request and nothing else", () => {

@@ -36,7 +36,7 @@ describe("a renewal", () => {
     expect(Math.abs(life - 7 * DAY_MS)).toBeLessThan(30_000);
     const [from, until] = [response.renew.from, response.renew.until].map((text) => Date.parse(text));
     const ahead = [from, until].map((at = 0) => Math.round((10 * (at - gateway.clock.now().getTime())) / DAY_MS) / 10);
-    expect(ahead).toEqual([3.5, 5.8]);
+    expect(ahead).toEqual([3.5, 4.6]);
     expect(await grantRow(peer.grantId)).toMatchObject({ generation: 2, generationSpki: own.spkiSha256 });
     const audit = await auditOf(gateway.store, peer.grantId, "renewal");
     expect(audit.map(({ outcome, serial }) => [outcome, serial])).toEqual([
