@@ -90,11 +90,11 @@ async function connectPeer(endpoints: readonly string[], keys: EnrolledKeys): Pr
   return { asked, idle };
 }
 
-/** In milliseconds. */
+/** In milliseconds from when the revoke was asked for. */
 export interface RevocationTimes {
-  /** How long the revoke itself took to be answered; the others count from then. */
+  /** When it was answered. */
   readonly answeredMs: number;
-  /** When the latest request began that was still answered; 0: none was. */
+  /** When the latest request began that was still served; 0: none was. */
   readonly lastServedMs: number;
   /** When the last connection ended, idle ones too. */
   readonly lastSocketMs: number;
@@ -103,9 +103,9 @@ export interface RevocationTimes {
 const GIVE_UP_MS = 10_000;
 
 /**
- * Revokes, and watches what becomes of the peer's connections.
+ * Revokes, and watches what becomes of the peer's connections meanwhile and afterwards.
  *
- * @throws Error where a connection had ended before, a refused peer was served again, or a connection is open 10 s later
+ * @throws Error where a connection had ended before, a refused peer was served again, or a connection is open 10 s after it was asked
  */
 async function timeRevocation(
   { asked, idle }: ConnectedPeer,
@@ -114,30 +114,33 @@ async function timeRevocation(
   const sockets = [...asked, ...idle];
   if (!sockets.every((socket) => socket.isOpen())) throw new Error("a connection ended before the revocation");
   const askedAt = performance.now();
-  await revoke();
-  const revokedAt = performance.now();
-  const deadline = revokedAt + GIVE_UP_MS;
+  const deadline = askedAt + GIVE_UP_MS;
+  const sinceAsked = (at: number): number => at - askedAt;
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), GIVE_UP_MS);
   const servedUntil = async (socket: PeerSocket): Promise<number> => {
-    let last = revokedAt;
-    for (let began = revokedAt; (await socket.ask()) === 200; began = performance.now()) {
+    let last = askedAt;
+    for (let began = askedAt; (await socket.ask()) === 200; began = performance.now()) {
       if (began > deadline) throw new Error("a revoked peer is served on and on");
       last = began;
     }
     if ((await socket.ask()) === 200) throw new Error("a peer that had been refused was served again");
-    return last - revokedAt;
+    return sinceAsked(last);
   };
   const givenUp = new Promise<never>((_, reject) => {
     late.signal.addEventListener("abort", () => reject(new Error("a revoked peer's connection stays open")));
   });
   try {
-    const served = await Promise.all(asked.map(servedUntil));
+    const answered = async () => {
+      await revoke();
+      return sinceAsked(performance.now());
+    };
+    const [answeredMs, ...served] = await Promise.all([answered(), ...asked.map(servedUntil)]);
     const closed = await Promise.race([Promise.all(sockets.map((socket) => socket.closed)), givenUp]);
     return {
-      answeredMs: revokedAt - askedAt,
+      answeredMs,
       lastServedMs: Math.max(...served),
-      lastSocketMs: Math.max(0, ...closed.map((at) => at - revokedAt)),
+      lastSocketMs: Math.max(...closed.map(sinceAsked)),
     };
   } finally {
     clearTimeout(timer);
@@ -154,7 +157,7 @@ export interface RevocablePeer {
 /** Few enough that no connection of a group is closed for being idle before its turn comes. */
 const CONNECTED_AT_ONCE = 10;
 
-/** Revokes one peer after the other. Each has two connections to every replica: one is asked on at once, one stays idle. */
+/** Revokes one peer after the other. Each has two connections to every replica: one is asked on all the time, one stays idle. */
 export async function timeRevocations(
   endpoints: readonly string[],
   peers: readonly RevocablePeer[],

@@ -22,7 +22,7 @@ export function trustAims({ issuance, revocation }: TrustFigures): Aim[] {
       reached: enrollment <= ENROLLMENT_RATIO,
     },
     {
-      name: "revocation, the slowest to the last connection of two replicas",
+      name: "revocation, the slowest, from the asking to the last connection of two replicas",
       aim: `<= ${REVOKED_MS} ms`,
       measured: `${revoked.toFixed(0)} ms`,
       reached: revoked <= REVOKED_MS,

@@ -13,7 +13,13 @@ import {
 } from "@mosaicstack/harness";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { percentile } from "../../benchmarks/figures.ts";
-import { keepAsking, openPeerSocket, prepareEnrollment, timeRevocations } from "../../benchmarks/trust-peers.ts";
+import {
+  keepAsking,
+  openPeerSocket,
+  prepareEnrollment,
+  type RevocationTimes,
+  timeRevocations,
+} from "../../benchmarks/trust-peers.ts";
 import { runMosaic } from "./mosaic-process.ts";
 import { type PrivateServices, startServices } from "./real-gateway.ts";
 
@@ -116,48 +122,53 @@ test("10,000 requests over 20 renewals and a server-certificate swap: none fails
   expect(recorded).toHaveLength(RENEWALS + 1);
 });
 
-test("100 revocations under load, two replicas: each holds within a second on both", { timeout: SLOW_MS }, async () => {
-  const endpoints = [work, replica].map(({ federationUrl }) => federationUrl ?? "");
-  const newGrant = async (): Promise<Json> =>
-    await work.admin.api.json("POST", "/api/v1/federation/grants", {
-      name: "peer",
-      subject: ada.id,
-      scope,
-      ...GENEROUS_LIMITS,
-    });
-  const newPeer = async () => {
-    const { grant, invite } = await newGrant();
-    const revoke = () => work.admin.api.json("POST", `/api/v1/federation/grants/${grant.id}/revoke`);
-    return { keys: await (await prepareEnrollment(invite)).redeem(), revoke };
-  };
-  const peers = [];
-  for (let made = 0; made < REVOCATIONS; made += 1) {
-    peers.push(await newPeer());
-  }
-  const other = await newPeer();
-  const bystanders = await Promise.all(
-    Array.from({ length: 10 }, (_, index) => openPeerSocket(endpoints[index % 2] ?? "", other.keys)),
-  );
-  const load = keepAsking(bystanders);
-  const times = await timeRevocations(endpoints, peers);
-  const outcomes = await load.stop();
-  const sorted = (name: "lastServedMs" | "lastSocketMs") =>
-    times.map((each) => each[name]).toSorted((one, another) => one - another);
-  const [served, closed] = [sorted("lastServedMs"), sorted("lastSocketMs")];
-  const of = (values: readonly number[]) =>
-    [50, 95, 100].map((percent) => percentile(values, percent).toFixed(1)).join(" / ");
-  say(`${times.length} revocations, ${outcomes.get(200)} requests of others meanwhile`);
-  say(`last request served ${of(served)} ms, last of 4 connections ended ${of(closed)} ms (p50 / p95 / max)`);
-  expect(Math.max(...served), "a request begun later than a second after the revoke was served").toBeLessThanOrEqual(
-    1000,
-  );
-  expect(Math.max(...closed), "a connection was open for more than a second after the revoke").toBeLessThanOrEqual(
-    1000,
-  );
-  expect(times).toHaveLength(REVOCATIONS);
-  expect([...outcomes.keys()], "others were disturbed").toEqual([200]);
-  expect(outcomes.get(200)).toBeGreaterThan(REVOCATIONS);
-});
+test(
+  "100 revocations under load, two replicas: each holds on both within a second of being asked for",
+  { timeout: SLOW_MS },
+  async () => {
+    const endpoints = [work, replica].map(({ federationUrl }) => federationUrl ?? "");
+    const newGrant = async (): Promise<Json> =>
+      await work.admin.api.json("POST", "/api/v1/federation/grants", {
+        name: "peer",
+        subject: ada.id,
+        scope,
+        ...GENEROUS_LIMITS,
+      });
+    const newPeer = async () => {
+      const { grant, invite } = await newGrant();
+      const revoke = () => work.admin.api.json("POST", `/api/v1/federation/grants/${grant.id}/revoke`);
+      return { keys: await (await prepareEnrollment(invite)).redeem(), revoke };
+    };
+    const peers = [];
+    for (let made = 0; made < REVOCATIONS; made += 1) {
+      peers.push(await newPeer());
+    }
+    const other = await newPeer();
+    const bystanders = await Promise.all(
+      Array.from({ length: 10 }, (_, index) => openPeerSocket(endpoints[index % 2] ?? "", other.keys)),
+    );
+    const load = keepAsking(bystanders);
+    const times = await timeRevocations(endpoints, peers);
+    const outcomes = await load.stop();
+    const sorted = (name: keyof RevocationTimes) =>
+      times.map((each) => each[name]).toSorted((one, another) => one - another);
+    const [answered, served, closed] = [sorted("answeredMs"), sorted("lastServedMs"), sorted("lastSocketMs")];
+    const of = (values: readonly number[]) =>
+      [50, 95, 100].map((percent) => percentile(values, percent).toFixed(1)).join(" / ");
+    say(`${times.length} revocations, ${outcomes.get(200)} requests of others meanwhile`);
+    say(
+      `since a revoke was asked, p50 / p95 / max: answered ${of(answered)} ms, last request served ${of(served)} ms,`,
+    );
+    say(`last of 4 connections ended ${of(closed)} ms`);
+    const later = "later than a second after a revoke was asked for";
+    expect(Math.max(...answered), `it was answered ${later}`).toBeLessThanOrEqual(1000);
+    expect(Math.max(...served), `a request was begun and served ${later}`).toBeLessThanOrEqual(1000);
+    expect(Math.max(...closed), `a connection was open ${later}`).toBeLessThanOrEqual(1000);
+    expect(times).toHaveLength(REVOCATIONS);
+    expect([...outcomes.keys()], "others were disturbed").toEqual([200]);
+    expect(outcomes.get(200)).toBeGreaterThan(REVOCATIONS);
+  },
+);
 
 test("from invite to query: at most 6 commands and 120 s, and no file edited", { timeout: SLOW_MS }, async () => {
   const directory = await mkdtemp(join(tmpdir(), "mosaic-commands-"));
