@@ -101,7 +101,7 @@ describe("an agent at home, whose user may read at work", () => {
     );
   });
 
-  // Last: it stops the gateway at work.
+  // From here on the gateway at work is stopped.
   test("with work gone, still has its own rows, and what to do", async () => {
     await workAgent.close();
     await work.stop();
@@ -113,6 +113,28 @@ describe("an agent at home, whose user may read at work", () => {
     expect(refusal.sources[1]).toMatchObject({
       source: "federated:work",
       error: { remedy: expect.stringMatching(/./) },
+    });
+  });
+
+  test("with the peer removed between two pages, is told on the second that its rows are missing, as REST tells it", async () => {
+    const first = await homeAgent.call("list", { resource: "tasks", limit: 1 });
+    // Work doesn't answer, and may owe rows.
+    const added = await homeAgent.call("add_task", { title: "The newest" });
+    const begun = await homeAgent.call("list", { resource: "tasks", limit: 1 });
+    expect([first.partial, begun.rows[0].id]).toEqual([true, added.row.id]);
+    const headers = { authorization: `Bearer ${home.key}` };
+    await fetch(new URL("/api/v1/federation/peers/work", home.url), { method: "DELETE", headers });
+    const cursor = begun.next_cursor as string;
+    const page = await homeAgent.call("list", { resource: "tasks", limit: 1, cursor });
+    const gone = { source: "federated:work", status: "gone", error: { code: "source_gone" } };
+    expect(page).toMatchObject({ partial: true, sources: [{ source: "local", status: "ok" }, gone] });
+    const text = await homeAgent.text("list", { resource: "tasks", limit: 1, cursor });
+    expect(text).toMatch(/^Incomplete: federated:work did not answer, gone \(source_gone\): /m);
+    const overRest = await fetch(new URL(`/api/v1/tasks?source=all&limit=1&cursor=${cursor}`, home.url), { headers });
+    expect(await overRest.json()).toMatchObject({
+      rows: page.rows,
+      partial: true,
+      sources: [{ source: "local" }, gone],
     });
   });
 });

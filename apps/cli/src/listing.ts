@@ -103,7 +103,11 @@ async function listEverything({ output }: Invocation, gateway: Gateway, request:
     count += body.rows.length;
     if (output.json) for (const row of body.rows) output.line({ row });
     else kept.push(...body.rows);
-    for (const report of body.sources) latest.set(report.source, joined(latest.get(report.source), report));
+    for (const report of body.sources) {
+      // A peer that is gone and one that was added under its name are two.
+      const key = report.status === "gone" ? `${report.source} (gone)` : report.source;
+      latest.set(key, joined(latest.get(key), report));
+    }
     last = body;
     cursor = body.next_cursor ?? undefined;
   } while (cursor !== undefined);

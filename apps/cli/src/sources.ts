@@ -8,6 +8,7 @@ const WORDS_ONLY: WordsOnlyCode = "search_words_only";
 /** What a source's failure would have been as the answer to a request of its own. */
 const HTTP_STATUS: Readonly<Record<Exclude<SourceStatus, "ok" | "cached">, number>> = {
   denied: 403,
+  gone: 404,
   revoked: 403,
   rate_limited: 429,
   incompatible: 502,

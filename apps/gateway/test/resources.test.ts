@@ -1,7 +1,10 @@
 import { createHash } from "node:crypto";
+import { peerPlace } from "@mosaicstack/federation-protocol";
+import { newId } from "@mosaicstack/foundation";
 import { registry } from "@mosaicstack/resources";
 import { schema } from "@mosaicstack/storage";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { encodeCursor } from "../src/reading/cursor.ts";
 import { comparable, type Json, openTestGateway, type Person, type TestGateway } from "./test-gateway.ts";
 
 let gateway: TestGateway;
@@ -225,6 +228,7 @@ describe("lists", () => {
     Buffer.from('{"elsewhere":null}').toString("base64url"),
     Buffer.from('{"local":null,"__proto__":null}').toString("base64url"),
     Buffer.from('{ "local": null }').toString("base64url"),
+    encodeCursor({ local: newId(), [peerPlace("work", newId())]: newId() }),
     `${Buffer.from('{"local":null}').toString("base64url")}=`,
     "a".repeat(9000),
   ])("cursor %s is refused with cursor_invalid", async (cursor) => {

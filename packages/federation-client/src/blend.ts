@@ -7,7 +7,7 @@ export interface PageRow {
   readonly json: string;
 }
 
-/** How one selected source came out of a round of asking. */
+/** How one selected source came out of a round of asking; `source` is its place. */
 export type SourcePage =
   | {
       readonly kind: "page";
@@ -33,7 +33,7 @@ export interface Blend {
   readonly rows: readonly PageRow[];
   readonly next: Positions | undefined;
   readonly retry: Positions | undefined;
-  /** By source, for each that answered. */
+  /** By place, for each that answered. */
   readonly shares: ReadonlyMap<string, Share>;
 }
 

@@ -1,6 +1,7 @@
 import { isId, Problem } from "@mosaicstack/foundation";
 import {
   federationProblem,
+  type ListAnswer,
   type ListRead,
   type Reader,
   readSourceSelector,
@@ -13,6 +14,7 @@ import {
 import { blend, type PageRow, type SourcePage } from "./blend.ts";
 import { blendFound, type FoundPage } from "./blend-found.ts";
 import { askAll, type Outcome, type Question, reportOf } from "./fan-out.ts";
+import { withGoneSources } from "./gone-sources.ts";
 import type { Peers } from "./peers.ts";
 import { withWarnings } from "./peer-warning.ts";
 import { peerProblem } from "./problems.ts";
@@ -65,27 +67,38 @@ export function createBlendedReader(dependencies: {
     }
   }
 
+  async function listOf(sources: readonly Source[], read: ListRead): Promise<ListAnswer> {
+    const asked = sources.filter(({ place }) => read.positions?.[place] !== null);
+    const outcomes = await askAll(asked.map(listQuestion(read)), deadlineMs, (all) => Promise.all(all));
+    refuseWrongQuestions(outcomes);
+    const page = blend(pagesOf(sources, outcomes), read.limit, read.positions);
+    const placeOf = new Map(asked.map(({ name, place }) => [name, place]));
+    return {
+      rowsJson: `[${page.rows.map(({ json }) => json).join(",")}]`,
+      next: page.next,
+      retry: page.retry,
+      ...completeness(
+        outcomes.map((outcome) => {
+          const share = page.shares.get(placeOf.get(outcome.source) ?? "");
+          return reportOf(outcome, share?.rows, share?.truncated);
+        }),
+        sources,
+      ),
+    };
+  }
+
   return {
     async list(userId, read) {
       const selection = await select(userId, read.source);
-      if (selection.kind === "local") return await local.list(userId, { ...read, source: LOCAL });
+      if (selection.kind === "local") {
+        const own = read.positions?.[LOCAL];
+        const positions = own === undefined ? undefined : { [LOCAL]: own };
+        const answer = await local.list(userId, { ...read, source: LOCAL, positions });
+        return withGoneSources(answer, read.positions, [LOCAL]);
+      }
       const { sources } = selection;
-      const asked = sources.filter(({ name }) => read.positions?.[name] !== null);
-      const outcomes = await askAll(asked.map(listQuestion(read)), deadlineMs, (all) => Promise.all(all));
-      refuseWrongQuestions(outcomes);
-      const page = blend(pagesOf(sources, outcomes), read.limit, read.positions);
-      return {
-        rowsJson: `[${page.rows.map(({ json }) => json).join(",")}]`,
-        next: page.next,
-        retry: page.retry,
-        ...completeness(
-          outcomes.map((outcome) => {
-            const share = page.shares.get(outcome.source);
-            return reportOf(outcome, share?.rows, share?.truncated);
-          }),
-          sources,
-        ),
-      };
+      const places = sources.map(({ place }) => place);
+      return withGoneSources(await listOf(sources, read), read.positions, places);
     },
 
     async get(userId, { source, resource, id }) {
@@ -155,7 +168,7 @@ function listQuestion({ resource, limit, filters, positions }: ListRead) {
   return (source: Source): Question<FetchedPage> => ({
     source: source.name,
     async ask(signal) {
-      const before = positions?.[source.name];
+      const before = positions?.[source.place];
       const request = { resource, limit, filters, ...(typeof before === "string" ? { before } : {}) };
       const { rows, more } = await source.list(request, signal);
       return { rows: rows.map((row) => ({ id: row.id, json: rowJsonOf(row) })), more };
@@ -215,8 +228,8 @@ function rowJsonOf(row: Row): string {
 
 function pagesOf(sources: readonly Source[], outcomes: readonly Outcome<FetchedPage>[]): SourcePage[] {
   const bySource = new Map(outcomes.map((outcome) => [outcome.source, outcome]));
-  return sources.map(({ name: source }): SourcePage => {
-    const outcome = bySource.get(source);
+  return sources.map(({ name, place: source }): SourcePage => {
+    const outcome = bySource.get(name);
     if (outcome === undefined) return { kind: "exhausted", source };
     return outcome.kind === "failed" ? { kind: "failed", source } : { kind: "page", source, ...outcome.answer };
   });

@@ -2,6 +2,7 @@ import type { Problem } from "@mosaicstack/foundation";
 import {
   type ListRequest,
   type ListResponse,
+  peerPlace,
   peerSource,
   type Row,
   type SearchRequest,
@@ -16,11 +17,12 @@ import { peerProblem } from "./problems.ts";
  * A peer as one source among others. A peer may be hostile: an answer that is not one to the question asked is refused as a
  * whole, and every row carries this peer's tag, whatever the peer wrote there.
  *
+ * @param peer.id of this gateway, and no later peer's
  * @param peer.name the name its user gave it
  * @param peer.grantId the grant its certificate was issued for
  */
 export function createPeerSource(
-  peer: { readonly name: string; readonly grantId: string },
+  peer: { readonly id: string; readonly name: string; readonly grantId: string },
   connection: Pick<PeerConnection, "call">,
 ): Source {
   const name = peerSource(peer.name);
@@ -28,6 +30,7 @@ export function createPeerSource(
   const tag = (row: Row): Row => Object.assign(row, { _source: name });
   return {
     name,
+    place: peerPlace(peer.name, peer.id),
     async list(request, signal) {
       const response = await connection.call("list", request, signal, (answer) => assertAnswers(request, answer));
       return { ...response, rows: response.rows.map(tag) };
@@ -52,9 +55,19 @@ export function createPeerSource(
 }
 
 /** A source that is known not to answer, without asking it. */
-export function createClosedSource(name: string, problem: () => Problem): Source {
+export function createClosedSource(
+  { id, name }: { readonly id: string; readonly name: string },
+  problem: () => Problem,
+): Source {
   const refuse = () => Promise.reject(problem());
-  return { name, list: refuse, get: refuse, search: refuse, capabilities: refuse };
+  return {
+    name: peerSource(name),
+    place: peerPlace(name, id),
+    list: refuse,
+    get: refuse,
+    search: refuse,
+    capabilities: refuse,
+  };
 }
 
 /** Ids descending below the position asked from, so that a list ends and no row comes twice. */

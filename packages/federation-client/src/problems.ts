@@ -37,6 +37,12 @@ export const peerProblem = problemTable({
     title: "You have as many peers as one user may have.",
     remedy: "Remove a peer that is no longer needed: `mosaic federation peer remove <name>`.",
   },
+  source_gone: {
+    status: 410,
+    title: "This list began with a source that it does not read any more: what it still owed is missing.",
+    remedy:
+      "If its peer was removed, the rest of the list is all there is; to read a peer that was added since, or another `source`, start again without a cursor.",
+  },
   invite_not_usable: {
     status: 410,
     title: "This invite cannot be used: it was used already, has expired, or was withdrawn.",

@@ -7,6 +7,7 @@ import type { SourceReport, SourceStatus } from "@mosaicstack/federation-protoco
  */
 export function statusOf(problem: Problem): SourceStatus {
   if (problem.code === "peer_revoked" || problem.code === "grant_revoked") return "revoked";
+  if (problem.code === "source_gone") return "gone";
   if (problem.code === "ca_pin_mismatch" || problem.code === "clock_skew") return "offline";
   if (problem.code === "peer_incompatible" || problem.code === "peer_answer_too_large") return "incompatible";
   switch (problem.status) {

@@ -20,11 +20,13 @@ type Mood =
   | { readonly kind: "fails" }
   | { readonly kind: "hangs" };
 
-/** What happens to the rows before the user's next request. */
+/** What happens to the rows, or to a peer, before the user's next request. */
 type Change =
   | { readonly kind: "nothing" }
   | { readonly kind: "added"; readonly source: number }
-  | { readonly kind: "removed"; readonly source: number; readonly row: number };
+  | { readonly kind: "removed"; readonly source: number; readonly row: number }
+  /** A peer is removed, and perhaps another is added under its name. */
+  | { readonly kind: "left"; readonly source: number; readonly isReplaced: boolean };
 
 /** How a user goes on after a page: as the cursor says, or once more from where this page began where it was partial. */
 type Step = { readonly change: Change; readonly asksAgain: boolean };
@@ -45,6 +47,10 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   { weight: 6, arbitrary: fc.constant({ kind: "nothing" as const }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("added" as const), source: fc.nat(5) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("removed" as const), source: fc.nat(5), row: fc.nat(20) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant("left" as const), source: fc.nat(4), isReplaced: fc.boolean() }),
+  },
 );
 
 interface World {
@@ -70,7 +76,14 @@ interface Scene {
   readonly rows: Row[][];
   /** What the sources have done since it was last looked at, by name. */
   readonly done: Map<string, Mood["kind"]>;
+  /** Under what a cursor keeps a source's position. */
+  readonly placeOf: (source: string) => string;
+  /** Removes a peer, and gives its name to another or to nobody; the last one's always to another. */
+  readonly leave: (index: number, isReplaced: boolean) => void;
 }
+
+/** A peer that left owing rows, which a cursor goes on to tell of: of ten at most. */
+const MOST_LEAVING = 8;
 
 function sceneOf({ sizes, moods }: World): Scene {
   const rows = sizes.map((size, source) =>
@@ -85,6 +98,9 @@ function sceneOf({ sizes, moods }: World): Scene {
     const refuse = () => Promise.reject(peerProblem("peer_unreachable"));
     return {
       name,
+      get place() {
+        return placeOf(name);
+      },
       async list({ limit, before }: ListRequest, signal) {
         const today: Mood = coming.next().value ?? { kind: "gives", cap: 200, delayMs: 0 };
         done.set(name, today.kind);
@@ -102,14 +118,31 @@ function sceneOf({ sizes, moods }: World): Scene {
       capabilities: refuse,
     };
   };
+  /** How many peers have had a name before. */
+  const former = new Map<string, number>();
+  const placeOf = (name: string): string => (former.has(name) ? `${name}#${former.get(name)}` : name);
   const sources = sizes.map((_, index) => sourceOf(index));
+  const absent = new Set<Source>();
+  const present = (): Source[] => sources.slice(1).filter((source) => !absent.has(source));
   const reader = createBlendedReader({
     local: createLocalRows(() => []).reader,
     localSource: () => sources[0]!,
-    peers: { sourcesOf: () => Promise.resolve(sources.slice(1)), sourceOf: () => Promise.resolve(sources[1]!) },
+    peers: { sourcesOf: () => Promise.resolve(present()), sourceOf: () => Promise.resolve(sources[1]!) },
     deadlineMs: DEADLINE_MS,
   });
-  return { reader, rows, done };
+  return {
+    reader,
+    rows,
+    done,
+    placeOf,
+    leave(index, isReplaced) {
+      const name = nameOf(index);
+      former.set(name, (former.get(name) ?? 0) + 1);
+      const keepsName = isReplaced || present().length === 1;
+      if (!keepsName) absent.add(sources[index]!);
+      rows[index] = keepsName ? rows[index]!.map((_, at) => ({ id: newId(new Date(START_MS + at * 1000)) })) : [];
+    },
+  };
 }
 
 const newestFirst = (one: { id: string }, other: { id: string }): number => (one.id < other.id ? 1 : -1);
@@ -117,17 +150,22 @@ const key = (source: string, id: string): string => `${source} ${id}`;
 
 /** Follows the cursors to the end, `retry` too, and checks each page on the way. */
 async function readToTheEnd(given: World): Promise<void> {
-  const { reader, rows, done } = sceneOf(given);
+  const { reader, rows, done, placeOf, leave } = sceneOf(given);
   const steps = given.steps.values();
   const seen = new Set<string>();
   const removed = new Set<string>();
   const added = new Set<string>();
+  /** Sources that the list has a position in. */
+  const begun = new Set<string>();
+  /** Sources of these whose peer was removed, with what it held then. */
+  const left: { readonly source: string; readonly rows: readonly Row[] }[] = [];
   /** The last row of each source so far. */
   const last = new Map<string, string>();
   let positions: Positions | undefined;
   /** As long as no source failed and nothing changed, the pages are one list. */
   let isCalm = true;
   let lastOfAll = "~";
+  let toldGone: ReadonlySet<string> = new Set();
   for (let round = 0; ; round += 1) {
     if (round > 500) throw new Error("the list never ends");
     done.clear();
@@ -143,16 +181,19 @@ async function readToTheEnd(given: World): Promise<void> {
       source: _source,
     }));
 
-    // Every source that was asked is reported, as it was, and no other.
-    expect(new Set(answer.sources.map(({ source }) => source))).toEqual(new Set(done.keys()));
-    for (const { source, status, rows: count } of answer.sources) {
+    // Every source that was asked is reported, as it was, and no other but those that can't be asked any more.
+    const asked = answer.sources.filter(({ status }) => status !== "gone");
+    toldGone = new Set(answer.sources.filter(({ status }) => status === "gone").map(({ source }) => source));
+    expect(new Set(asked.map(({ source }) => source))).toEqual(new Set(done.keys()));
+    for (const { source, status, rows: count } of asked) {
       const expected = { gives: "ok", fails: "offline", hangs: "timeout" }[done.get(source)!];
       // Under load a source that gives may be late, too.
       expect(expected === "ok" ? ["ok", "timeout"] : [expected]).toContain(status);
       expect(count).toBe(page.filter((row) => row.source === source).length);
     }
-    const failed = answer.sources.filter(({ status }) => status !== "ok").map(({ source }) => source);
-    expect(answer.partial).toBe(failed.length > 0);
+    const failed = asked.filter(({ status }) => status !== "ok").map(({ source }) => source);
+    expect(answer.partial).toBe(failed.length + toldGone.size > 0);
+    expect([...toldGone]).toEqual(expect.arrayContaining(missingOf(left)));
 
     // The page is in order, and of each source in the order of the whole list: no row twice.
     expect(page.length).toBeLessThanOrEqual(given.limit);
@@ -167,7 +208,7 @@ async function readToTheEnd(given: World): Promise<void> {
     // There's a way on as long as anything is owed, and one only.
     const places = answer.next ?? answer.retry;
     expect([answer.next, answer.retry]).toContain(undefined);
-    expect(failed.filter((source) => typeof places?.[source] !== "string")).toEqual([]);
+    expect(failed.filter((source) => typeof places?.[placeOf(source)] !== "string")).toEqual([]);
     for (const { id, source } of isAskedAgain ? [] : page) {
       expect(seen.has(key(source, id))).toBe(false);
       expect(id < (last.get(source) ?? "~")).toBe(true);
@@ -176,7 +217,10 @@ async function readToTheEnd(given: World): Promise<void> {
     }
     // The end of what there is, said while nobody failed, is the end.
     if (places === undefined) break;
-    if (!isAskedAgain) positions = places;
+    if (!isAskedAgain) {
+      positions = places;
+      for (const { source } of asked) begun.add(source);
+    }
     happen(step.change);
   }
   for (const [index, own] of rows.entries()) {
@@ -184,12 +228,32 @@ async function readToTheEnd(given: World): Promise<void> {
     const missing = own.filter(({ id }) => !seen.has(key(source, id)) && !added.has(key(source, id)));
     expect(missing).toEqual([]);
   }
+  // What is missing at the end is what a peer that left still owed, and the last page says so.
+  expect([...toldGone]).toEqual(expect.arrayContaining(missingOf(left)));
+  for (const { source, rows: owed } of left) for (const { id } of owed) removed.add(key(source, id));
   const all = new Set(rows.flatMap((own, index) => own.map(({ id }) => key(nameOf(index), id))));
   for (const one of seen) expect(all.has(one) || removed.has(one)).toBe(true);
+
+  function missingOf(sources: typeof left): string[] {
+    return sources
+      .filter(({ source, rows: held }) =>
+        held.some(({ id }) => !seen.has(key(source, id)) && !added.has(key(source, id))),
+      )
+      .map(({ source }) => source);
+  }
 
   function happen(what: Change): void {
     if (what.kind === "nothing") return;
     isCalm = false;
+    if (what.kind === "left") {
+      if (left.length === MOST_LEAVING) return;
+      const peer = 1 + (what.source % (rows.length - 1));
+      // One that the list hasn't begun with owes it nothing.
+      if (begun.delete(nameOf(peer))) left.push({ source: nameOf(peer), rows: rows[peer]! });
+      leave(peer, what.isReplaced);
+      last.delete(nameOf(peer));
+      return;
+    }
     const index = what.source % rows.length;
     const own = rows[index]!;
     if (what.kind === "added") {
@@ -209,6 +273,7 @@ function slowSource(index: number, afterMs: number | undefined): Source {
   const refuse = () => Promise.reject(peerProblem("peer_unreachable"));
   return {
     name,
+    place: name,
     async list() {
       if (afterMs === undefined) return await new Promise<never>(() => undefined);
       await wait(afterMs);
@@ -245,7 +310,7 @@ test("twelve peers are asked side by side, and the answer is there at the deadli
 });
 
 describe("a blended list, against a model", () => {
-  test("whose sources fail, hang and recover at any page gives each row once, and reports what is missing", async () => {
+  test("whose sources fail, hang, recover and leave at any page gives each row once, and reports what is missing", async () => {
     await fc.assert(fc.asyncProperty(world, readToTheEnd), { numRuns: 150 });
   }, 120_000);
 });

@@ -1,5 +1,5 @@
-import { newId, Problem, systemClock } from "@mosaicstack/foundation";
-import type { ListAnswer, Positions, Reader, Row } from "@mosaicstack/federation-protocol";
+import { LAST_ID, newId, Problem, systemClock } from "@mosaicstack/foundation";
+import { type ListAnswer, peerPlace, type Positions, type Reader, type Row } from "@mosaicstack/federation-protocol";
 import { answerJson, openTestStore, type ScriptedPeer, startScriptedPeer } from "@mosaicstack/harness";
 import { createSealer, schema, type Store } from "@mosaicstack/storage";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -70,6 +70,9 @@ async function bothPeers(): Promise<void> {
   work.queries.length = 0;
   club.queries.length = 0;
 }
+
+/** Under what a cursor keeps Ada's position in a peer. */
+const placeOf = (name: string) => peerPlace(name, enrolled!.find((peer) => peer.name === name)!.id);
 
 const list = (
   userId: string,
@@ -161,7 +164,7 @@ describe("list over all", () => {
     expect(pages.every(({ partial }) => partial)).toBe(true);
     expect(pages.flatMap(titlesOf).toSorted()).toEqual(sortedTitles(own.get(ada)!, club.rows));
     const last = pages.at(-1)!;
-    expect(last.retry).toMatchObject({ local: null, "federated:club": null });
+    expect(last.retry).toEqual({ local: null, [placeOf("club")]: null, [placeOf("work")]: LAST_ID });
     expect(last.sources.at(-1)).toMatchObject({
       source: "federated:work",
       status: "offline",
@@ -201,12 +204,89 @@ describe("list over all", () => {
     expect((await refusal(list(ada, "all", { resource: "nothing" }))).code).toBe("unknown_resource");
   });
 
-  test("ignores positions of sources it does not ask", async () => {
+  /** What a source that is gone is told as. */
+  const gone = (source: string) => ({
+    source,
+    status: "gone",
+    took_ms: 0,
+    rows: 0,
+    truncated: false,
+    error: { code: "source_gone", detail: expect.any(String), remedy: expect.stringContaining("without a cursor") },
+  });
+
+  test("reports a peer that was removed between pages, on each page that follows", async () => {
     await bothPeers();
-    const positions = { "federated:gone": newId(), "federated:club": null, "federated:work": null };
-    const answer = await list(ada, "all", { positions, limit: 50 });
-    expect(titlesOf(answer).toSorted()).toEqual(sortedTitles(own.get(ada)!));
-    expect(statusesOf(answer)).toEqual({ local: "ok" });
+    const first = await list(ada, "all", { limit: 6 });
+    await peers.remove(ada, "work");
+    const pages = [first];
+    while (pages.at(-1)!.next !== undefined) {
+      pages.push(await list(ada, "all", { limit: 10, positions: pages.at(-1)!.next! }));
+    }
+    expect(pages.flatMap(titlesOf).toSorted()).toEqual(
+      sortedTitles(own.get(ada)!, club.rows, [{ title: "work 19" }, { title: "work 18" }] as unknown as Row[]),
+    );
+    expect(pages.length).toBeGreaterThan(3);
+    for (const page of pages.slice(1)) {
+      expect(page.partial).toBe(true);
+      expect(page.sources.at(-1)).toEqual(gone("federated:work"));
+      expect(page.sources.filter(({ status }) => status === "gone")).toHaveLength(1);
+    }
+    expect(pages.at(-1)!.retry).toBeUndefined();
+  });
+
+  test("reports the last peer removed between pages, with nobody left to ask but itself", async () => {
+    await bothPeers();
+    const { next } = await list(ada, "all", { limit: 6 });
+    await peers.remove(ada, "work");
+    await peers.remove(ada, "club");
+    const answer = await list(ada, "all", { limit: 10, positions: next! });
+    expect(titlesOf(answer)[0]).toBe("ada 17");
+    expect(answer.partial).toBe(true);
+    expect(answer.sources.slice(1)).toEqual([gone("federated:club"), gone("federated:work")]);
+    expect(Object.keys(answer.next!)).toHaveLength(3);
+  });
+
+  test("does not mention a peer removed after it was given to its end", async () => {
+    await bothPeers();
+    work.rows = rowsNamed("work", 1, 500);
+    const { next } = await list(ada, "all", { limit: 6 });
+    await peers.remove(ada, "work");
+    const answer = await list(ada, "all", { limit: 10, positions: next! });
+    expect(statusesOf(answer)).toEqual({ local: "ok", "federated:club": "ok" });
+    expect(answer.partial).toBe(false);
+  });
+
+  test("a new peer of a removed one's name does not inherit its position: its rows come from the newest", async () => {
+    await bothPeers();
+    const { next } = await list(ada, "federated:work", { limit: 10 });
+    await peers.remove(ada, "work");
+    club.newGrant();
+    await peers.remove(ada, "club");
+    await peers.add(ada, club.invite(), "work");
+    club.rows = rowsNamed("club", 20, 3);
+    const answer = await list(ada, "federated:work", { limit: 20, positions: next! });
+    expect(titlesOf(answer).toSorted()).toEqual(sortedTitles(club.rows));
+    expect(answer.sources).toEqual([
+      { source: "federated:work", status: "ok", took_ms: expect.any(Number), rows: 20, truncated: false },
+      gone("federated:work"),
+    ]);
+    expect(answer.partial).toBe(true);
+  });
+
+  test("a cursor of all, asked of one source, says that the others are not in it", async () => {
+    await bothPeers();
+    const { next } = await list(ada, "all", { limit: 6 });
+    const answer = await list(ada, "local", { limit: 50, positions: next! });
+    expect(titlesOf(answer)[0]).toBe("ada 17");
+    expect(answer.sources.slice(1)).toEqual([gone("federated:club"), gone("federated:work")]);
+  });
+
+  test("a cursor tells of ten sources that are gone, and grows no further", async () => {
+    await bothPeers();
+    const places = Array.from({ length: 40 }, (_, index) => [peerPlace(`gone-${index}`, newId()), newId()] as const);
+    const answer = await list(ada, "all", { limit: 6, positions: Object.fromEntries(places) });
+    expect(answer.sources.filter(({ status }) => status === "gone")).toHaveLength(40);
+    expect(Object.keys(answer.next!)).toHaveLength(3 + 10);
   });
 });
 
@@ -265,7 +345,7 @@ describe("list over one peer", () => {
     await list(ada, "federated:work");
     work.onQuery = undefined;
     const answer = await list(ada, "all", { limit: 50 });
-    expect(answer).toMatchObject({ partial: true, retry: { local: null, "federated:club": null } });
+    expect(answer).toMatchObject({ partial: true, retry: { local: null, [placeOf("club")]: null } });
     expect(titlesOf(answer)).toHaveLength(40);
     const [, , report] = answer.sources;
     expect(report).toMatchObject({ source: "federated:work", status: "rate_limited", rows: 0 });

@@ -82,6 +82,7 @@ export function createLocalRows(rowsOf: (userId: string) => readonly Row[]): Loc
     },
     source: (userId) => ({
       name: "local",
+      place: "local",
       async list({ resource, limit, before }) {
         const positions = before === undefined ? undefined : { local: before };
         const answer = await local.reader.list(userId, { source: "local", resource, limit, filters: {}, positions });

@@ -10,7 +10,7 @@ const signal = new AbortController().signal;
 /** A peer that answers `list` and `get` with these rows, whatever is asked. */
 const answering = (rows: Row[], more = false) =>
   createPeerSource(
-    { name: "work", grantId },
+    { id: newId(), name: "work", grantId },
     {
       async call(verb, _body, _signal, check) {
         const answer = (verb === "list" ? { rows, more, limit: 10 } : { row: rows[0] }) as never;

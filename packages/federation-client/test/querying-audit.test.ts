@@ -48,7 +48,8 @@ afterEach(async () => {
   await gateway.stop();
 });
 
-const source = () => createPeerSource({ name: peer.name, grantId: peer.remoteGrantId }, connections.to(peer));
+const source = () =>
+  createPeerSource({ id: peer.id, name: peer.name, grantId: peer.remoteGrantId }, connections.to(peer));
 const soon = () => AbortSignal.timeout(5_000);
 
 test("a request is one entry: whose, of which grant, what, how it came out, and never the question", async () => {

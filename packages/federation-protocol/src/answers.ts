@@ -16,6 +16,8 @@ import type { SourceReport, SourceWarning } from "./sources.ts";
 export interface Source {
   /** `local` or `federated:<peer>`. */
   readonly name: string;
+  /** What a list's position in it is kept under, `local` or {@link peerPlace}: no other source ever has the same. */
+  readonly place: string;
   /** Told with every report on it, whether it answers or not. */
   readonly warning?: SourceWarning;
   list(request: ListRequest, signal: AbortSignal): Promise<ListResponse>;
@@ -39,7 +41,7 @@ export interface LocalCapabilities {
   }[];
 }
 
-/** Where each source stands in a list: the id of its last row given; null: it has no more. Absent: from its newest. */
+/** Where each source stands in a list, by its `place`: the id of its last row given; null: it has no more. Absent: from its newest. */
 export type Positions = Readonly<Record<string, string | null>>;
 
 /** A page of a list over one or more sources. */
@@ -50,7 +52,7 @@ export interface ListAnswer {
   readonly next: Positions | undefined;
   /** Set when `next` is not and a source failed: asking again from here gets what it still owes. */
   readonly retry: Positions | undefined;
-  /** Whether a source that was asked did not answer. */
+  /** Whether a source that was asked did not answer, or one that owes rows cannot be asked any more. */
   readonly partial: boolean;
   readonly sources: readonly SourceReport[];
 }

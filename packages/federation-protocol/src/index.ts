@@ -62,8 +62,10 @@ export { federationProblem } from "./problems.ts";
 export { covers, MAX_ROWS, parseScope, type Scope, type ScopeJson, scopeInputSchema, scopeOf } from "./scope.ts";
 export {
   isPeerName,
+  peerPlace,
   peerSource,
   readSourceSelector,
+  sourceOfPlace,
   type SourceReport,
   type SourceSelector,
   type SourceStatus,

@@ -23,6 +23,16 @@ export function peerSource(peer: string): string {
   return `federated:${peer}`;
 }
 
+/** What a list's positions in a peer are kept under: a peer that is given a removed one's name has another. */
+export function peerPlace(peer: string, peerId: string): string {
+  return `${peerSource(peer)}#${peerId}`;
+}
+
+/** The tag of the source whose place it is. */
+export function sourceOfPlace(place: string): string {
+  return place.replace(/#.*$/u, "");
+}
+
 export const sourceStatuses = [
   "ok",
   "cached",
@@ -32,6 +42,7 @@ export const sourceStatuses = [
   "rate_limited",
   "offline",
   "incompatible",
+  "gone",
 ] as const;
 export type SourceStatus = (typeof sourceStatuses)[number];
 

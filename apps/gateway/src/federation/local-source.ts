@@ -11,6 +11,7 @@ import { resourceProblem } from "@mosaicstack/resources";
 export function localSource(reader: Reader, userId: string): Source {
   return {
     name: "local",
+    place: "local",
     async list({ resource, limit, before, filters }) {
       const positions = before === undefined ? undefined : { local: before };
       const answer = await reader.list(userId, { source: "local", resource, limit, filters: filters ?? {}, positions });

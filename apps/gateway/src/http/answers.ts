@@ -6,7 +6,7 @@ export const sourceWarning = z.object({ code: z.string(), detail: z.string(), re
 /** How one source took part in an answer (federation-protocol's SourceReport). */
 const sourceReport = z.object({
   source: z.string().describe("`local` or `federated:<peer>`"),
-  status: z.enum(["ok", "cached", "timeout", "denied", "revoked", "rate_limited", "offline", "incompatible"]),
+  status: z.enum(["ok", "cached", "timeout", "denied", "revoked", "rate_limited", "offline", "incompatible", "gone"]),
   took_ms: z.number(),
   rows: z.int().describe("Rows of this source in this answer"),
   truncated: z.boolean().describe("Whether the source has more rows than it gave"),
@@ -22,7 +22,7 @@ const sourceReport = z.object({
 });
 
 const completeness = {
-  partial: z.boolean().describe("Whether a source that was asked did not answer; `sources` says which and why"),
+  partial: z.boolean().describe("Whether rows of a source are missing; `sources` says which and why"),
   sources: z.array(sourceReport),
 };
 

@@ -2,13 +2,19 @@ import type { Positions } from "@mosaicstack/federation-protocol";
 import { isId } from "@mosaicstack/foundation";
 import { gatewayProblem } from "../problems.ts";
 
-/** More than any list over all of a user's peers needs. */
-const MAX_LENGTH = 8192;
-const SOURCE = /^(?:local|federated:[a-z0-9-]{1,63})$/;
+/** More than any list needs: over 50 peers with the longest names, and some that were removed meanwhile. */
+const MAX_LENGTH = 12_288;
+/** `local`, or what federation-protocol's `peerPlace` makes of a peer. */
+const PLACE = /^(?:local|federated:[a-z0-9-]{1,63}#([0-9a-f-]{36}))$/;
 
 /** A list's position in each of its sources, as one opaque word: base64url of JSON. */
 export function encodeCursor(positions: Positions): string {
   return Buffer.from(JSON.stringify(positions)).toString("base64url");
+}
+
+function isPlace(place: string): boolean {
+  const [isOne, peerId] = PLACE.exec(place) ?? [];
+  return isOne !== undefined && (peerId === undefined || isId(peerId));
 }
 
 function isPositions(value: unknown): value is Positions {
@@ -16,7 +22,7 @@ function isPositions(value: unknown): value is Positions {
   const entries: [string, unknown][] = Object.entries(value);
   return (
     entries.length > 0 &&
-    entries.every(([source, id]) => SOURCE.test(source) && (id === null || (typeof id === "string" && isId(id))))
+    entries.every(([place, id]) => isPlace(place) && (id === null || (typeof id === "string" && isId(id))))
   );
 }
 

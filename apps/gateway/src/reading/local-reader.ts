@@ -42,6 +42,8 @@ export function createLocalReader(store: ReadStore, embedQuery?: EmbedQuery): Re
       refuseOtherSources(source);
       const definition = resourceNamed(resource);
       const startedAt = performance.now();
+      // Of a gateway that had peers then: what they owe could not be given, nor told of.
+      if (Object.keys(positions ?? {}).some((place) => place !== LOCAL_SOURCE)) throw gatewayProblem("cursor_invalid");
       const before = positions?.[LOCAL_SOURCE];
       if (before === null) {
         const sources = [report(startedAt, 0, false)];
