@@ -19,7 +19,15 @@ interface Known {
   readonly authority: Authority | Problem | undefined;
   /** Undefined: the gateway is too old to say. */
   readonly audit?: AuditState | undefined;
+  /** Undefined: not for this user to know, or the gateway is too old to say. */
+  readonly peersOfOthers?: PeersOfOthers | undefined;
   readonly now: Date;
+}
+
+/** How many peers of other users need attention. */
+export interface PeersOfOthers {
+  readonly degraded: number;
+  readonly expired: number;
 }
 
 /** How the audit log keeps up. */
@@ -33,12 +41,14 @@ export interface AuditState {
 }
 
 /** What needs looking at, the authority first: nothing is renewed without it. */
-export function federationAlerts({ peers, grants, authority, audit, now }: Known): readonly FederationAlert[] {
+export function federationAlerts(known: Known): readonly FederationAlert[] {
+  const { peers, grants, authority, audit, peersOfOthers, now } = known;
   return [
     ...authorityAlerts(authority, now),
     ...auditAlerts(audit),
     ...grants.flatMap(grantAlert),
     ...peers.flatMap(peerAlert),
+    ...othersAlert(peersOfOthers),
   ];
 }
 
@@ -118,4 +128,19 @@ function peerAlert(peer: Peer): FederationAlert[] {
     return [{ code: "peer_expired", detail: `The certificate for the peer "${name}" has expired.`, remedy }];
   }
   return [];
+}
+
+/** Whose they are is in the log: no user's peers are shown to another, an administrator included. */
+function othersAlert(peersOfOthers: PeersOfOthers | undefined): FederationAlert[] {
+  const { degraded, expired } = peersOfOthers ?? { degraded: 0, expired: 0 };
+  const told = [...(degraded === 0 ? [] : [`${degraded} degraded`]), ...(expired === 0 ? [] : [`${expired} expired`])];
+  if (told.length === 0) return [];
+  return [
+    {
+      code: "peers_of_others",
+      detail: `Peers of other users need attention: ${told.join(", ")}.`,
+      remedy:
+        'The gateway\'s log has each as "a peer needs to be looked at": ask its user to run `mosaic federation status`.',
+    },
+  ];
 }

@@ -83,3 +83,15 @@ test("what the gateway warns of a peer is told in its words", () => {
   const moved = { ...peer, state: "degraded", warning };
   expect(federationAlerts({ peers: [moved], grants: [], authority: undefined, now })).toEqual([warning]);
 });
+
+test("peers of other users that need attention are told of in one line, by number and state, with what to do", () => {
+  const told = (degraded: number, expired: number) =>
+    federationAlerts({ peers: [], grants: [], authority: undefined, peersOfOthers: { degraded, expired }, now });
+  expect(told(0, 0)).toEqual([]);
+  expect(told(2, 1)).toMatchObject([
+    { code: "peers_of_others", detail: "Peers of other users need attention: 2 degraded, 1 expired." },
+  ]);
+  expect(told(0, 1)[0]?.detail).toBe("Peers of other users need attention: 1 expired.");
+  expect(told(1, 0)[0]?.remedy).toContain("The gateway's log");
+  expect(told(1, 0)[0]?.remedy).toContain("mosaic federation status");
+});

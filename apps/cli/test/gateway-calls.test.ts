@@ -249,6 +249,24 @@ describe("a list", () => {
     expect(err).toContain("--all --cursor again");
   });
 
+  test("of all pages, with a peer removed and another added under its name, says that the first is missing", async () => {
+    const gone = {
+      ...report("federated:work", 0, {
+        code: "source_gone",
+        detail: "It is not read any more.",
+        remedy: "Start again.",
+      }),
+      status: "gone",
+    };
+    const pages = [
+      page([row("1")], { next_cursor: "two" }),
+      page([row("2", "federated:work")], { partial: true, sources: [gone, report("federated:work", 1)] }),
+    ];
+    const { status, err } = await list(["--all", "--source", "all"], pages);
+    expect(status).toBe(8);
+    expect(err).toContain("federated:work is missing (gone): It is not read any more. Start again.");
+  });
+
   test("says when its limit was too high", async () => {
     expect((await list(["--limit", "500"], [page([row("1")], { limit: 200, limit_clamped: true })])).err).toContain(
       "at most 200 rows",

@@ -14,6 +14,12 @@ export type NewPeerRow = Pick<
   "id" | "userId" | "name" | "enrollUrl" | "tokenHash" | "caFingerprint" | "sealedKey"
 >;
 
+/** How many peers somebody has to look at. */
+export interface TroubledPeers {
+  readonly degraded: number;
+  readonly expired: number;
+}
+
 /**
  * The rows of `federation_peers`, each reached only through its user. Every change of state is one statement that holds
  * only where the state before is the one expected; what it returns says whether it did.
@@ -22,6 +28,8 @@ export interface PeerStore {
   listOf(userId: string): Promise<PeerRow[]>;
   findByName(userId: string, name: string): Promise<PeerRow | undefined>;
   findByToken(userId: string, tokenHash: string): Promise<PeerRow | undefined>;
+  /** Of everybody but the user: a number a state, and nothing of any of them. */
+  countTroubledOfOthers(userId: string): Promise<TroubledPeers>;
   /** Undefined: the user has a peer of this name, or of this token. */
   insertPending(row: NewPeerRow): Promise<PeerRow | undefined>;
   /** A pending peer without a certificate takes its address and pin from the invite as it was given last. */
@@ -70,6 +78,12 @@ export function createPeerStore(store: Pick<Store, "db" | "transaction">, clock:
           .where(and(eq(table.userId, userId), eq(table.tokenHash, tokenHash)))
           .execute(),
       ),
+    async countTroubledOfOthers(userId) {
+      const count = (state: keyof TroubledPeers) =>
+        db.$count(table, and(ne(table.userId, userId), eq(table.state, state)));
+      const [degraded, expired] = await Promise.all([count("degraded"), count("expired")]);
+      return { degraded, expired };
+    },
     insertPending(row) {
       const now = clock.now();
       const values = { ...row, state: "pending" as const, createdAt: now, updatedAt: now };

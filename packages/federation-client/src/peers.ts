@@ -1,5 +1,5 @@
 import { type Clock, Problem } from "@mosaicstack/foundation";
-import { peerSource, type Source } from "@mosaicstack/federation-protocol";
+import type { Source } from "@mosaicstack/federation-protocol";
 import type { Sealer, Store } from "@mosaicstack/storage";
 import { type CheckedInvite, checkInvite } from "./check-invite.ts";
 import { createPeerJoining } from "./join-peer.ts";
@@ -10,7 +10,7 @@ import { createPeerConnections, type EnrolledPeer, enrolledPeerOf } from "./peer
 import { createPeerHealth } from "./peer-health.ts";
 import { createClosedSource, createPeerSource } from "./peer-source.ts";
 import { peerWarning } from "./peer-warning.ts";
-import { createPeerStore, type PeerRow } from "./peer-store.ts";
+import { createPeerStore, type PeerRow, type TroubledPeers } from "./peer-store.ts";
 import { peerProblem } from "./problems.ts";
 import { createRenewalRun, type RenewalRun } from "./renew-due-peers.ts";
 import { createPeerRenewal } from "./renew-peer.ts";
@@ -21,7 +21,7 @@ import { createRevocationProof } from "./revocation-proof.ts";
 import { mayBeRefusal } from "./transport-problem.ts";
 import { createUserPeers } from "./user-peers.ts";
 
-/** A user's peers. Each is reachable by its user alone: to anybody else it is not there. */
+/** A user's peers. Each is reachable by its user alone: to anybody else it is not there, but for a number. */
 export interface Peers {
   /**
    * Redeems an invite and confirms the peer with a first query. Whatever interrupts it, adding the same invite again goes on
@@ -35,6 +35,8 @@ export interface Peers {
   /** Reaches an invite's gateway, and redeems nothing. @throws Problem */
   check(inviteUrl: string): Promise<CheckedInvite>;
   list(userId: string): Promise<readonly Peer[]>;
+  /** How many peers of all other users are degraded or expired. For administrators: it says nothing of whose or which. */
+  countTroubledOfOthers(userId: string): Promise<TroubledPeers>;
   /** @throws Problem `peer_not_found` */
   get(userId: string, name: string): Promise<Peer>;
   /** Renews its certificate now. @throws Problem: `peer_not_found`, `peer_not_confirmed`, `peer_revoked`, and why it failed */
@@ -157,7 +159,7 @@ export function createPeers(dependencies: {
 
   function connect(peer: PeerRow & EnrolledPeer): Source {
     return createPeerSource(
-      { name: peer.name, grantId: peer.remoteGrantId },
+      { id: peer.id, name: peer.name, grantId: peer.remoteGrantId },
       {
         // Looked up at each call: a connection long unused may have been closed.
         async call(verb, body, signal, check) {
@@ -176,12 +178,11 @@ export function createPeers(dependencies: {
   }
 
   function sourceOfRow(row: PeerRow): Source {
-    const name = peerSource(row.name);
     const peer = enrolledPeerOf(row);
-    if (row.state === "revoked") return createClosedSource(name, () => peerProblem("peer_revoked"));
+    if (row.state === "revoked") return createClosedSource(row, () => peerProblem("peer_revoked"));
     if (row.state === "expired" || peer === undefined || peer.notAfter <= clock.now()) {
       const code = row.renewError === "clock_skew" ? "clock_skew" : "peer_expired";
-      return createClosedSource(name, () => peerProblem(code));
+      return createClosedSource(row, () => peerProblem(code));
     }
     const warning = peerWarning(row);
     return warning === undefined ? connect(peer) : { ...connect(peer), warning };
@@ -207,6 +208,8 @@ export function createPeers(dependencies: {
     check: (inviteUrl) => checkInvite(inviteUrl, clock),
 
     list: async (userId) => (await rows.listOf(userId)).map(shown),
+
+    countTroubledOfOthers: (userId) => rows.countTroubledOfOthers(userId),
 
     get: async (userId, name) => shown(await find(userId, name)),
 

@@ -1,7 +1,7 @@
 import { Problem } from "@mosaicstack/foundation";
 import type { DefineWithin } from "../command-groups.ts";
 import { examples } from "../examples.ts";
-import { type AuditState, type FederationAlert, federationAlerts } from "../federation-alerts.ts";
+import { type AuditState, type FederationAlert, federationAlerts, type PeersOfOthers } from "../federation-alerts.ts";
 import { federationGateway } from "../federation-gateway.ts";
 import type { Gateway } from "../gateway.ts";
 import { listGrants } from "../grants.ts";
@@ -16,6 +16,8 @@ export interface FederationStatus {
   /** Where it answers peers. */
   readonly endpoint: string;
   readonly peers: readonly Peer[];
+  /** Told to administrators alone. */
+  readonly peers_of_others?: PeersOfOthers;
   /** How many of the grants one may see are in each state. */
   readonly grants: Readonly<Record<string, number>>;
   readonly audit?: AuditState;
@@ -45,6 +47,7 @@ export const defineStatus: DefineWithin = (command, run) => {
         grants: suspended,
         authority,
         audit: body.audit,
+        peersOfOthers: body.peers_of_others,
         now: host.clock.now(),
       });
       const told = authority instanceof Problem ? undefined : authority;

@@ -140,8 +140,8 @@ export async function composeFederation(dependencies: {
     sealer,
     clock,
     audit: audit.queue,
-    alert({ userId, name, from, to, code }) {
-      const changed = { userId, peer: name, from, to, code };
+    alert({ peerId, userId, name, from, to, code }) {
+      const changed = { peerId, userId, peer: name, from, to, code };
       if (to === "active") log.info(changed, "a peer works again");
       else log.warn(changed, "a peer needs to be looked at");
     },

@@ -42,6 +42,13 @@ const peerSchema = z.object({
 const statusSchema = z.object({
   endpoint: z.string().describe("Where this gateway answers peers"),
   peers: z.array(peerSchema),
+  peers_of_others: z
+    .object({
+      degraded: z.int().describe("Renewal fails, or they are not where they say they are"),
+      expired: z.int().describe("Their users need new invites"),
+    })
+    .optional()
+    .describe("For administrators alone: how many peers of other users need attention. Which, the gateway's log says"),
   grants: z.record(z.string(), z.int()).describe("How many grants you may see are in each state"),
   audit: z
     .object({
@@ -194,11 +201,22 @@ export function peerRoutes(
     "/api/v1/federation/status",
     { config, schema: { summary: "Peers and grants at a glance", tags, response: { 200: statusSchema } } },
     async (request) => {
-      const [own, visible] = await Promise.all([peers.list(request.principal.userId), grants.list(actorOf(request))]);
+      const actor = actorOf(request);
+      const [own, visible, ofOthers] = await Promise.all([
+        peers.list(actor.userId),
+        grants.list(actor),
+        actor.isAdmin ? peers.countTroubledOfOthers(actor.userId) : undefined,
+      ]);
       const counts: Record<string, number> = {};
       for (const { status } of visible) counts[status] = (counts[status] ?? 0) + 1;
       const { queued, dropped, failing } = auditStatus();
-      return { endpoint: endpoint(), peers: own.map(peerJson), grants: counts, audit: { queued, dropped, failing } };
+      return {
+        endpoint: endpoint(),
+        peers: own.map(peerJson),
+        ...(ofOthers === undefined ? {} : { peers_of_others: { ...ofOthers } }),
+        grants: counts,
+        audit: { queued, dropped, failing },
+      };
     },
   );
 }
