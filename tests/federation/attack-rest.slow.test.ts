@@ -30,6 +30,7 @@ describe("another user", () => {
       eve.api.call("POST", `${grants}/${grantId}/revoke`),
       eve.api.call("POST", `${grants}/${grantId}/revoke?dry_run=true`),
       eve.api.call("POST", `${grants}/${grantId.toUpperCase()}/revoke`),
+      eve.api.call("POST", `${grants}/${grantId}/preview`),
     ]);
     expect(answers.map(({ status, json }) => [status, json.code])).toEqual(answers.map(() => [404, "grant_not_found"]));
     const forbidden = await Promise.all([
@@ -38,6 +39,10 @@ describe("another user", () => {
       eve.api.call("POST", `${grants}/${grantId}/resume`),
       eve.api.call("POST", `${grants}/${grantId}/token`),
       eve.api.call("POST", grants, { name: "x", subject: ada.id, scope: { resources: ["tasks"] } }),
+      eve.api.call("POST", `${grants}/preview`, {
+        subject: ada.id,
+        scope: { resources: ["tasks"], include_personal: true },
+      }),
       eve.api.call("GET", "/api/v1/federation/authority"),
     ]);
     expect(forbidden.map(({ status }) => status)).toEqual(forbidden.map(() => 403));

@@ -143,8 +143,13 @@ export function grantFields(grant: Grant): string {
     ...(suspended === null ? [] : [["suspended", `${shown(suspended)}${why}`] as const]),
     ...(grant.revoked_at === null ? [] : [["revoked", shown(grant.revoked_at)] as const]),
     ["expires", shownEnd(grant)],
-    ["last used", grant.last_used_at === null ? "not since the gateway was started" : shown(grant.last_used_at)],
+    ["last used", lastUse(grant.last_used_at)],
   ]);
+}
+
+/** When a grant was last used: replicas do not tell each other. */
+export function lastUse(at: string | null): string {
+  return at === null ? "not that this replica knows" : `${shown(at)}, as far as this replica knows`;
 }
 
 /** When a grant ends, or that it does not. */

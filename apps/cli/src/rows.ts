@@ -36,3 +36,8 @@ export function textOf(row: Row, name: string): string {
   const value = row[name];
   return typeof value === "string" ? value : "";
 }
+
+/** What a row is called, whatever it is. */
+export function nameOf(row: Row): string {
+  return textOf(row, "title") || textOf(row, "name") || textOf(row, "content");
+}

@@ -7,6 +7,7 @@ import {
   type TestUser,
   GENEROUS_LIMITS,
 } from "@mosaicstack/harness";
+import { schema } from "@mosaicstack/storage";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const GRANTS = "/api/v1/federation/grants";
@@ -199,7 +200,8 @@ test("revoke?dry_run=true says what would happen, and changes nothing", async ()
   expect(preview).toEqual({
     dry_run: true,
     serials: [before.certificates[0].serial],
-    open_sockets: expect.any(Number),
+    // Home keeps the one it has asked on.
+    open_sockets_here: 1,
     last_used_at: before.last_used_at,
     grant: before,
   });
@@ -209,6 +211,111 @@ test("revoke?dry_run=true says what would happen, and changes nothing", async ()
   expect(revoked).not.toHaveProperty("dry_run");
   // Once more is the same.
   expect(await work.admin.api.json("POST", `${GRANTS}/${grant.id}/revoke?dry_run=false`)).toEqual(revoked);
+});
+
+describe("preview", () => {
+  const CANARY = "canary-of-grace-4711";
+  const scope = { resources: ["tasks", "notes"], include_personal: true };
+  beforeAll(async () => {
+    await grace.api.json("POST", "/api/v1/tasks", { title: CANARY, key: CANARY });
+  });
+  const audited = () => work.store.db.select().from(schema.federationAuditLog);
+
+  test("the subject sees number and newest rows, as the peer is answered them", async () => {
+    const { grant, peer } = await enroll(ada, work, { subject: grace.email, scope, peer: newId().slice(-12) });
+    const preview = await grace.api.json("POST", `${GRANTS}/${grant.id}/preview`);
+    const { rows } = await ada.api.json("GET", `/api/v1/tasks?source=${peer.source}`);
+    const asSent = rows.map(({ _source, ...row }: Json) => row);
+    expect(asSent[0].title).toBe(CANARY);
+    expect(preview).toEqual({
+      grant: expect.objectContaining({ id: grant.id, name: grant.name, status: "active", scope: grant.scope }),
+      subject: { id: grace.id, name: "Grace" },
+      scope: grant.scope,
+      resources: [
+        { name: "tasks", rows: asSent.length, more: false, newest: asSent },
+        { name: "notes", rows: 0, more: false, newest: [] },
+      ],
+    });
+  });
+
+  test("an administrator who is not the subject gets numbers, and nothing of any row", async () => {
+    const { id } = await newGrant();
+    const before = work.refusals.length;
+    const answers = [
+      await work.admin.api.call("POST", `${GRANTS}/${id}/preview`),
+      await work.admin.api.call("POST", `${GRANTS}/${id}/preview`, { scope }),
+      await work.admin.api.call("POST", `${GRANTS}/preview`, { subject: grace.email, scope }),
+    ];
+    for (const { status, text, json } of answers) {
+      expect([status, json.resources[0]]).toEqual([200, { name: "tasks", rows: expect.any(Number), more: false }]);
+      expect(json.resources[0].rows).toBeGreaterThan(0);
+      expect(text).not.toContain(CANARY);
+    }
+    expect(work.refusals).toHaveLength(before);
+  });
+
+  test("neither the audit nor the log has anything of a row, whoever looked", async () => {
+    const { id } = await newGrant();
+    const logged = work.log.length;
+    for (const { api } of [grace, work.admin]) await api.json("POST", `${GRANTS}/${id}/preview`, { scope });
+    expect(JSON.stringify(await audited())).not.toContain(CANARY);
+    expect(work.log.slice(logged).join("\n")).toContain("/preview");
+    expect(work.log.slice(logged).join("\n")).not.toContain(CANARY);
+  });
+
+  test("an administrator sees the rows that are their own", async () => {
+    await work.admin.api.json("POST", "/api/v1/notes", { title: "an administrator's own" });
+    const { resources } = await work.admin.api.json("POST", `${GRANTS}/preview`, {
+      subject: work.admin.id,
+      scope,
+    });
+    expect(resources[1]).toMatchObject({ name: "notes", rows: 1, newest: [{ title: "an administrator's own" }] });
+  });
+
+  test("it makes and changes nothing", async () => {
+    const { id } = await newGrant();
+    const state = async () => {
+      const { grants } = await work.admin.api.json("GET", GRANTS);
+      const events = (await audited()).filter(({ grantId }) => grantId === id).map(({ event }) => event);
+      return [grants.length, grants.find((grant: Json) => grant.id === id), events];
+    };
+    const before = await state();
+    expect(before[2]).toEqual(["grant.created"]);
+    await work.admin.api.json("POST", `${GRANTS}/${id}/preview`, { scope });
+    await work.admin.api.json("POST", `${GRANTS}/preview`, { subject: grace.email, scope });
+    expect(await state()).toEqual(before);
+  });
+
+  test.each([
+    ["an unknown resource", { scope: { ...scope, resources: ["x"] } }, "scope_invalid", "resources.0"],
+    ["an unknown key of the scope", { scope: { ...scope, rows: "all" } }, "scope_invalid", ""],
+    ["an unknown member", { scope, name: "x" }, "invalid_input", "name"],
+  ])("refuses %s, with the path to it", async (_name, body, code, path) => {
+    const { id } = await newGrant();
+    const refused = [
+      await work.admin.api.call("POST", `${GRANTS}/${id}/preview`, body),
+      await work.admin.api.call("POST", `${GRANTS}/preview`, { subject: grace.email, ...body }),
+    ];
+    for (const { status, json } of refused) expect([status, json.code, json.path]).toEqual([400, code, path]);
+  });
+
+  test("of a grant that is not made is not for the subject, nor for anybody else who is no administrator", async () => {
+    for (const { api } of [grace, linus]) {
+      const refused = await api.call("POST", `${GRANTS}/preview`, { subject: grace.email, scope });
+      expect(refused.status).toBe(403);
+      expect(refused.text).not.toContain(CANARY);
+    }
+    expect((await work.api().call("POST", `${GRANTS}/preview`, { subject: grace.email, scope })).status).toBe(401);
+  });
+
+  test("of a grant that is revoked is refused, the subject too", async () => {
+    const { id } = await newGrant();
+    await work.admin.api.json("POST", `${GRANTS}/${id}/revoke`);
+    for (const { api } of [grace, work.admin]) {
+      const { status, json } = await api.call("POST", `${GRANTS}/${id}/preview`);
+      expect([status, json.code, json.grant_status]).toEqual([409, "grant_transition_refused", "revoked"]);
+    }
+  });
 });
 
 describe("who may", () => {
@@ -224,7 +331,12 @@ describe("who may", () => {
     expect((await grace.api.call(method, `${GRANTS}/${id}${path}`, body)).status).toBe(403);
   });
 
-  test.each([...forAdministrators, ["POST", "/revoke", undefined], ["GET", "/scopes", undefined]] as const)(
+  const forSubjectsToo = [
+    ["POST", "/revoke", undefined],
+    ["POST", "/preview", undefined],
+    ["GET", "/scopes", undefined],
+  ] as const;
+  test.each([...forAdministrators, ...forSubjectsToo])(
     "%s %s is not for somebody without a key",
     async (method, path, body) => {
       const { id } = await newGrant();
@@ -237,6 +349,7 @@ describe("who may", () => {
     ["GET", "/scopes"],
     ["POST", "/revoke"],
     ["POST", "/revoke?dry_run=true"],
+    ["POST", "/preview"],
   ] as const)("%s %s of somebody else's grant is answered as one that is not there", async (method, path) => {
     const { id } = await newGrant();
     const [others, absent] = [

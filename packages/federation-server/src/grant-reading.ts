@@ -47,7 +47,7 @@ export interface Grant {
   readonly suspendedReason: string | null;
   readonly revokedAt: Date | null;
   readonly expiresAt: Date | null;
-  /** The last use this gateway process knows of, or the first use of the newest certificate. Null: none. */
+  /** The last use this replica saw since it was started, or the first use of the newest certificate. Others may know of a later one. Null: none. */
   readonly lastUsedAt: Date | null;
   /** Newest first. */
   readonly certificates: readonly GrantCertificate[];

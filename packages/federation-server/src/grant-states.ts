@@ -16,6 +16,8 @@ export const allowedStates = {
   resume: ["suspended"],
   // Again, too: whoever asked may not have heard that it was done.
   revoke: ["pending", "active", "suspended", "revoked"],
+  // Of what is over nobody reads anything again.
+  preview: ["pending", "active", "suspended"],
 } as const satisfies Record<string, readonly GrantStatus[]>;
 
 export type GrantAction = keyof typeof allowedStates;
@@ -26,6 +28,7 @@ const participles: Readonly<Record<GrantAction, string>> = {
   suspend: "suspended",
   resume: "resumed",
   revoke: "revoked",
+  preview: "previewed",
 };
 
 /**
@@ -35,9 +38,14 @@ const participles: Readonly<Record<GrantAction, string>> = {
 export async function requireState(db: Database, id: string, action: GrantAction, now: Date): Promise<GrantRow> {
   const [row] = await db.select().from(federationGrants).where(eq(federationGrants.id, id)).for("update");
   if (row === undefined) throw grantProblem("grant_not_found");
-  const status = effectiveStatus(row, now);
+  requireStatus(effectiveStatus(row, now), action);
+  return row;
+}
+
+/** @throws Problem `grant_transition_refused`, with the `grant_status` */
+export function requireStatus(status: GrantStatus, action: GrantAction): void {
   const allowed: readonly GrantStatus[] = allowedStates[action];
-  if (allowed.includes(status)) return row;
+  if (allowed.includes(status)) return;
   throw grantProblem("grant_transition_refused", {
     detail: `The grant is ${status}: it cannot be ${participles[action]}.`,
     extensions: { grant_status: status },

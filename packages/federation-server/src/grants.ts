@@ -6,6 +6,7 @@ import { appendAudit, type Database, schema, type Store } from "@mosaicstack/sto
 import { and, eq, notInArray } from "drizzle-orm";
 import { changedColumns, type GrantChanges, requireFuture, requireSubject, requireTeamsOf } from "./grant-input.ts";
 import type { LastUses } from "./grant-last-uses.ts";
+import { createGrantPreviews, type GrantPreviews } from "./grant-preview.ts";
 import { type Actor, createGrantReading, type Grant, type GrantReading, type GrantRow } from "./grant-reading.ts";
 import { requireState } from "./grant-states.ts";
 import type { LiveSockets } from "./live-sockets.ts";
@@ -41,7 +42,7 @@ export interface RevocationPreview {
 }
 
 /** Grants, for whoever may administer them. That only administrators create, edit, suspend and resume is for the caller to see to. */
-export interface Grants extends GrantReading {
+export interface Grants extends GrantReading, GrantPreviews {
   /** @throws Problem `scope_invalid`, `grant_subject_unknown`, `grant_input_invalid` */
   create(actor: Actor, input: NewGrant): Promise<{ grant: Grant; invite: IssuedInvite }>;
   /**
@@ -126,6 +127,7 @@ export function createGrants(dependencies: {
 
   return {
     ...reading,
+    ...createGrantPreviews({ store, reading }),
 
     async create(actor, input) {
       const scope = parseScope(input.scope, resourceNames);

@@ -12,6 +12,7 @@ export {
 } from "./crl-publication.ts";
 export { createGrantExpiry, EXPIRE_GRANTS_MS, type GrantExpiry } from "./expiry.ts";
 export { GRANT_LIMITS } from "./grant-input.ts";
+export type { GrantPreview, ResourcePreview } from "./grant-preview.ts";
 export { createLastUses, type LastUses } from "./grant-last-uses.ts";
 export type { Actor, Grant, GrantCertificate, GrantStatus, ScopeChange } from "./grant-reading.ts";
 export { serialOfGrant } from "./grant-serial.ts";

@@ -3,6 +3,7 @@ export { instant, properties, text, title } from "./field.ts";
 export { resourceProblem } from "./problems.ts";
 export {
   type Audience,
+  countRows,
   everythingOf,
   getRow,
   type ListQuery,

@@ -117,6 +117,16 @@ function remembered(make: (definition: ResourceDefinition, audience: Audience) =
   };
 }
 
+/** Each space is left as soon as there are enough, so its cost follows the number asked for and not the table. */
+function countStatement({ from: { table, space } }: ResourceDefinition): string {
+  return `
+    select count(*)::int as count from (
+      select from (${visibleSpaces}) visible cross join lateral (
+        select from ${table} r where r.${space} = visible.id limit $4::int
+      ) r limit $4::int
+    ) counted`;
+}
+
 const listStatementOf = remembered(listStatement);
 const getStatementOf = remembered(getStatement);
 
@@ -137,6 +147,19 @@ export async function listRows(
   ]);
   if (page === undefined) throw new Error("the list statement answers with exactly one row");
   return page;
+}
+
+/** How many rows are visible, counted to `most` and no further. */
+export async function countRows(
+  store: ReadStore,
+  definition: ResourceDefinition,
+  visibility: Visibility,
+  most: number,
+): Promise<number> {
+  const parameters = [...visibilityParameters(visibility), most];
+  const [row] = await store.query<{ count: number }>(countStatement(definition), parameters);
+  if (row === undefined) throw new Error("the count statement answers with exactly one row");
+  return row.count;
 }
 
 /** One row as JSON, or undefined: absent and not visible are the same answer. */

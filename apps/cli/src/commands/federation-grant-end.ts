@@ -1,25 +1,25 @@
 import type { DefineWithin } from "../command-groups.ts";
 import { examples } from "../examples.ts";
 import { federationGateway } from "../federation-gateway.ts";
-import { findGrant, type Grant, grantFields } from "../grants.ts";
-import { shown } from "../rows.ts";
+import { findGrant, type Grant, grantFields, lastUse } from "../grants.ts";
 import { formatFields } from "../table.ts";
 
 /** What revoking a grant would do. */
 interface RevocationPreview {
   readonly dry_run: true;
   readonly serials: readonly string[];
-  readonly open_sockets: number;
+  /** Of the replica that answers. */
+  readonly open_sockets_here: number;
   readonly last_used_at: string | null;
   readonly grant: Grant;
 }
 
-function previewFields({ grant, serials, open_sockets: sockets, last_used_at: last }: RevocationPreview): string {
+function previewFields({ grant, serials, open_sockets_here: sockets, last_used_at: last }: RevocationPreview): string {
   return formatFields([
     ["grant", `${grant.name} (${grant.id}), ${grant.status}`],
     ["certificates", serials.length === 0 ? "none" : serials.join(", ")],
-    ["open sockets", String(sockets)],
-    ["last used", last === null ? "not since the gateway was started" : shown(last)],
+    ["open sockets", `${sockets} at this replica`],
+    ["last used", lastUse(last)],
   ]);
 }
 
@@ -65,7 +65,7 @@ export const defineRevoke: DefineWithin = (group, run) => {
   const revoke = group
     .command("revoke <grant>")
     .description("End a grant, by its id or name: its certificates, invites and open connections with it")
-    .option("--dry-run", "only show which: certificates, open sockets, last use")
+    .option("--dry-run", "only show which: certificates, and what this replica knows of open sockets and last use")
     .action(
       run(async (invocation, reference: string, { dryRun }: { dryRun?: true }) => {
         const { output, ask } = invocation;

@@ -38,7 +38,8 @@ interface EditFlags extends ScopeFlags, LimitFlags {
 
 const NEXT = "Give this line to the user of the other gateway. It works once, until";
 
-function scopeOptions(command: Command): Command {
+/** The flags of {@link ScopeFlags}. */
+export function scopeOptions(command: Command): Command {
   const choices = PRESET_NAMES.map((name) => `${name}: ${presets[name].what}`).join("; ");
   return command
     .addOption(new Option("--preset <name>", `a scope that is wanted often. ${choices}`).choices(PRESET_NAMES))

@@ -14,6 +14,7 @@ import { shown } from "../rows.ts";
 import { formatTable } from "../table.ts";
 import { definePause, defineRevoke } from "./federation-grant-end.ts";
 import { defineCreate, defineEdit, defineToken } from "./federation-grant-make.ts";
+import { definePreview } from "./federation-grant-preview.ts";
 
 /** `mosaic federation grant` */
 export const defineGrants: DefineWithin = (group, run) => {
@@ -22,6 +23,10 @@ export const defineGrants: DefineWithin = (group, run) => {
     [
       "mosaic federation grant create --name home --subject ada --preset tasks-only",
       "make one; prints the line to run on the other gateway",
+    ],
+    [
+      "mosaic federation grant preview --subject ada --preset tasks-only",
+      "how much that would show, before it is made",
     ],
     ["mosaic federation grant list", "every grant, or those over your own data"],
     ["mosaic federation grant revoke home", "end one, at once"],
@@ -95,6 +100,7 @@ export const defineGrants: DefineWithin = (group, run) => {
     ["mosaic federation grant show home --history", "and what it could read before, and who changed that"],
   );
 
+  definePreview(group, run);
   defineEdit(group, run);
   defineToken(group, run);
   definePause(group, run);

@@ -5,7 +5,7 @@ import { examples } from "../examples.ts";
 import type { ExitName } from "../exit-codes.ts";
 import { addSourceOption, wholeNumber } from "../listing.ts";
 import { teamId } from "../references.ts";
-import { type Row, textOf } from "../rows.ts";
+import { nameOf, type Row, textOf } from "../rows.ts";
 import { exitOfSources, reportSources, reportWordsOnly } from "../sources.ts";
 import { formatTable } from "../table.ts";
 
@@ -37,11 +37,6 @@ function collectResource(name: string, before: readonly string[] = []): readonly
   if (!RESOURCES.some((one) => one === name))
     throw new InvalidArgumentError(`Allowed choices are ${RESOURCES.join(", ")}.`);
   return [...before, name];
-}
-
-/** What a row is called, whatever it is. */
-function nameOf(row: Row): string {
-  return textOf(row, "title") || textOf(row, "name") || textOf(row, "content");
 }
 
 function foundTable(rows: readonly Found[], isBlended: boolean, width: number | undefined): string {

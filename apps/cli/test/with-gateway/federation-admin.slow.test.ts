@@ -43,6 +43,14 @@ async function inviteOf(name: string, ...flags: string[]): Promise<string> {
   return (await work.data<{ invite: string }>(words)).invite;
 }
 
+/** Adds a user who is no administrator. */
+async function keyOfBob(gateway: RealGateway): Promise<string> {
+  const words = ["user", "add", "Bob", "--email", "bob@example.org", "--password-file", "-"];
+  expect(await gateway.mosaic(words, { input: PASSWORD })).toMatchObject({ status: 0 });
+  const anyone = createGateway({ url: gateway.url, apiKey: undefined, ca: undefined }, new AbortController().signal);
+  return (await keyByPassword(anyone, { email: "bob@example.org", password: PASSWORD })).apiKey;
+}
+
 describe("a grant's life, from the command line", { timeout: SLOW_MS }, () => {
   test("create from a preset, join, show with its certificates, edit with history, suspend, resume, revoke", async () => {
     const invite = await inviteOf("home");
@@ -101,11 +109,12 @@ describe("a grant's life, from the command line", { timeout: SLOW_MS }, () => {
     expect(await home.mosaic(["task", "list", "--source", "federated:work"])).toMatchObject({ status: 0 });
 
     const preview = await work.data<{ serials: string[] }>(grant("revoke", "Ada's home", "--dry-run"));
-    expect(preview).toMatchObject({ dry_run: true, open_sockets: 1, last_used_at: expect.stringMatching(/Z$/u) });
+    expect(preview).toMatchObject({ dry_run: true, open_sockets_here: 1, last_used_at: expect.stringMatching(/Z$/u) });
     expect(preview.serials).toHaveLength(1);
     const previewed = await work.mosaic(grant("revoke", "Ada's home", "--dry-run"));
     expect(previewed.out).toContain(preview.serials[0]);
-    expect(previewed.out).toMatch(/^open sockets +1$/mu);
+    expect(previewed.out).toMatch(/^open sockets +1 at this replica$/mu);
+    expect(previewed.out).toMatch(/^last used +20\d\d-\d\d-\d\d( \d\d:\d\d)?, as far as this replica knows$/mu);
     expect(await work.data(grant("show", "Ada's home"))).toMatchObject({ status: "active" });
     expect(await work.mosaic(grant("revoke", "Ada's home"), { terminal: { keys: ["n"] } })).toMatchObject({
       status: 130,
@@ -133,6 +142,95 @@ describe("a grant's life, from the command line", { timeout: SLOW_MS }, () => {
     expect(await work.data(grant("show", "less"))).toMatchObject({
       scope: { excluded_resources: ["memory"], include_personal: false, include_teams: "all", max_rows_per_query: 10 },
     });
+  });
+});
+
+describe("grant preview", { timeout: SLOW_MS }, () => {
+  const preview = (...words: string[]): string[] => grant("preview", ...words);
+
+  test("before there is a grant, of a grant, and of it with flags as edit has them", async () => {
+    await work.data(["task", "add", "One's own"]);
+    const ofAda = ["--subject", "ada@example.org"];
+    const unmade = await work.mosaic(preview(...ofAda, "--preset", "read-everything", "--exclude", "memory"));
+    expect(unmade).toMatchObject({ status: 0, err: expect.stringContaining("Nothing was made") });
+    expect(unmade.out).toMatch(/^grant +not made$/mu);
+    expect(unmade.out).toMatch(/^may read +tasks, notes, teams: personal rows and rows of all their teams/mu);
+    expect(unmade.out).toMatch(/^RESOURCE +ROWS +NEWEST$/mu);
+    expect(unmade.out).toMatch(/^tasks +1 +One's own$/mu);
+    expect(unmade.out).not.toMatch(/^memory/mu);
+
+    await inviteOf("previewed");
+    const scopeBefore = (await work.data<{ scope: unknown }>(grant("show", "previewed"))).scope;
+    const made = await work.mosaic(preview("previewed"));
+    expect(made).toMatchObject({ status: 0, err: expect.stringContaining("No peer has enrolled yet") });
+    expect(made.out).toMatch(/^grant +previewed \([0-9a-f-]{36}\), pending$/mu);
+    expect(await work.data(preview("previewed", "--resources", "notes"))).toMatchObject({
+      grant: { name: "previewed", scope: scopeBefore },
+      scope: { resources: ["notes"], include_personal: true },
+      resources: [{ name: "notes", rows: 0, more: false, newest: [] }],
+    });
+    expect(await work.data(grant("show", "previewed"))).toMatchObject({ scope: scopeBefore });
+    await work.data(grant("revoke", "previewed", "--yes"));
+    expect(await work.mosaic(preview("previewed"))).toMatchObject({
+      status: 6,
+      err: expect.stringContaining("(grant_transition_refused"),
+    });
+  });
+
+  test("shows another subject's number of rows, and none of the rows", async () => {
+    const password = ["--password-file", "-"];
+    await work.mosaic(["user", "add", "Carol", "--email", "carol@example.org", ...password], { input: PASSWORD });
+    const anyone = createGateway({ url: work.url, apiKey: undefined, ca: undefined }, new AbortController().signal);
+    const { apiKey: key } = await keyByPassword(anyone, { email: "carol@example.org", password: PASSWORD });
+    await work.data(["note", "add", "carols-secret"], { key });
+    const wanted = ["--subject", "carol@example.org", "--resources", "notes", "--personal"];
+    const seen = await work.mosaic(preview(...wanted));
+    expect(seen).toMatchObject({ status: 0, err: expect.stringContaining("only the subject is shown") });
+    expect(seen.out).toMatch(/^RESOURCE +ROWS\nnotes +1$/mu);
+    const asJson = await work.mosaic([...preview(...wanted), "--json"]);
+    expect(`${seen.out}${seen.err}${asJson.out}`).not.toContain("carols-secret");
+    // Of one that is not made not even hers, as she makes none.
+    expect(await work.mosaic(preview(...wanted), { key })).toMatchObject({ status: 4, out: "" });
+  });
+
+  test("a number that was counted to its end is told from one that was not", async () => {
+    // A server of this test's own, in place of ten thousand rows.
+    const scope = {
+      resources: ["tasks", "notes"],
+      excluded_resources: [],
+      include_teams: "all",
+      include_personal: true,
+    };
+    const resources = [
+      { name: "tasks", rows: 10_000, more: true },
+      { name: "notes", rows: 10_000, more: false },
+    ];
+    const answer = JSON.stringify({ grant: null, subject: { id: "x", name: "Ada" }, scope, resources });
+    const server = createServer((request, response) => {
+      request.resume();
+      request.on("end", () => response.writeHead(200, { "content-type": "application/json" }).end(answer));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const variables = { MOSAIC_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+    const { out } = await work.mosaic(preview("--subject", "ada", "--preset", "team-work"), { variables });
+    expect(out).toMatch(/^tasks +10,000\+\nnotes +10,000$/mu);
+  });
+
+  test.each([
+    ["neither a grant nor a subject", []],
+    ["both", ["home", "--subject", "ada@example.org", "--resources", "tasks"]],
+    ["a subject and no scope", ["--subject", "ada@example.org"]],
+  ])("%s is a fault of usage", async (_name, words) => {
+    expect(await work.mosaic(preview(...words))).toMatchObject({ status: 2, out: "" });
+  });
+
+  test("an unknown resource is refused with the path to it", async () => {
+    const ran = await work.mosaic(preview("--subject", "ada@example.org", "--resources", "tusks", "--personal"));
+    expect(ran).toMatchObject({ out: "", err: expect.stringContaining("resources.0") });
   });
 });
 
@@ -295,10 +393,7 @@ describe("the certificate authority", { timeout: SLOW_MS }, () => {
   });
 
   test("is not for others, whose status goes without it", async () => {
-    const words = ["user", "add", "Bob", "--email", "bob@example.org", "--password-file", "-"];
-    expect(await work.mosaic(words, { input: PASSWORD })).toMatchObject({ status: 0 });
-    const anyone = createGateway({ url: work.url, apiKey: undefined, ca: undefined }, new AbortController().signal);
-    const { apiKey: key } = await keyByPassword(anyone, { email: "bob@example.org", password: PASSWORD });
+    const key = await keyOfBob(work);
     expect(await work.mosaic(["federation", "ca", "status"], { key })).toMatchObject({ status: 4 });
     expect(await work.data(["federation", "status"], { key })).toMatchObject({ authority: null, alerts: [] });
   });
@@ -340,5 +435,24 @@ describe("a peer", { timeout: SLOW_MS }, () => {
     expect(await home.data(["federation", "status"])).toMatchObject({ alerts: [] });
     expect(await home.mosaic(peer("show", "gone"))).toMatchObject({ status: 5 });
     homeClock.offsetMs = 0;
+  });
+
+  test("of another user that needs attention is one line of an administrator's status, which names neither", async () => {
+    const key = await keyOfBob(home);
+    const invite = await inviteOf("of bob");
+    expect(await home.mosaic(peer("add", invite, "--name", "bobs"), { key })).toMatchObject({ status: 0 });
+    await work.data(grant("suspend", "of bob"));
+    expect(await home.mosaic(peer("renew", "bobs"), { key })).toMatchObject({ status: 4 });
+    const { out } = await home.mosaic(["federation", "status"]);
+    expect(out).toMatch(/^ALERT {2}Peers of other users need attention: 1 degraded\.\n +The gateway's log has each/u);
+    expect(out).not.toMatch(/bob/iu);
+    expect(await home.data(["federation", "status"])).toMatchObject({
+      alerts: [{ code: "peers_of_others" }],
+      peers_of_others: { degraded: 1, expired: 0 },
+    });
+    const own = await home.data(["federation", "status"], { key });
+    expect(own).toMatchObject({ alerts: [{ code: "peer_degraded" }] });
+    expect(own).not.toHaveProperty("peers_of_others");
+    expect(await home.mosaic(peer("remove", "bobs", "--yes"), { key })).toMatchObject({ status: 0 });
   });
 });

@@ -1,5 +1,5 @@
 import { scopeInputSchema } from "@mosaicstack/federation-protocol";
-import type { Grant, IssuedInvite, RevocationPreview, ScopeChange } from "@mosaicstack/federation-server";
+import type { Grant, GrantPreview, IssuedInvite, RevocationPreview, ScopeChange } from "@mosaicstack/federation-server";
 import { resourceNames } from "@mosaicstack/resources";
 import { z } from "zod";
 
@@ -32,7 +32,9 @@ export const grantAnswer = z.object({
   suspended_reason: z.string().nullable().describe("Why, where it was not a person: `cloned_key`"),
   revoked_at: nullableInstant,
   expires_at: nullableInstant,
-  last_used_at: nullableInstant.describe("As far as this gateway process knows, since it was started"),
+  last_used_at: nullableInstant.describe(
+    "As far as the replica that answers knows, since it was started; another one may know of a later use",
+  ),
   certificates: z.array(certificateAnswer).describe("Newest first"),
 });
 
@@ -45,9 +47,30 @@ export const scopeHistoryAnswer = z.object({
 export const revocationPreviewAnswer = z.object({
   dry_run: z.literal(true),
   serials: z.array(z.string()).describe("The certificates that would be revoked"),
-  open_sockets: z.int().describe("Of the peer, to this gateway process"),
-  last_used_at: nullableInstant,
+  open_sockets_here: z
+    .int()
+    .describe("Of the peer, to the replica that answers; it may have more to others, which are cut too"),
+  last_used_at: nullableInstant.describe("As the grant's"),
   grant: grantAnswer,
+});
+
+export const previewAnswer = z.object({
+  grant: grantAnswer.nullable().describe("Null: it has not been made"),
+  subject: z.object({ id: z.uuid(), name: z.string().nullable() }),
+  scope: scope.describe("The one looked through"),
+  resources: z
+    .array(
+      z.object({
+        name: z.string(),
+        rows: z.int().describe("How many a peer could read now, counted to 10,000"),
+        more: z.boolean().describe("Whether there are more than `rows`"),
+        newest: z
+          .array(z.record(z.string(), z.unknown()))
+          .optional()
+          .describe("The newest rows, as a peer is answered them; only where you are the subject"),
+      }),
+    )
+    .describe("Those that the scope covers"),
 });
 
 export const inviteAnswer = z.object({
@@ -101,9 +124,24 @@ export function revocationPreviewJson(preview: RevocationPreview): z.output<type
   return {
     dry_run: true,
     serials: [...serials],
-    open_sockets: openSockets,
+    open_sockets_here: openSockets,
     last_used_at: textOf(grant.lastUsedAt),
     grant: grantJson(grant),
+  };
+}
+
+export function previewJson(preview: GrantPreview): z.output<typeof previewAnswer> {
+  const { grant, subject, scope: previewed, resources } = preview;
+  return {
+    grant: grant === null ? null : grantJson(grant),
+    subject: { id: subject.id, name: subject.name },
+    scope: previewed,
+    resources: resources.map(({ name, rows, more, newestJson }) => ({
+      name,
+      rows,
+      more,
+      ...(newestJson === undefined ? {} : { newest: JSON.parse(newestJson) as Record<string, unknown>[] }),
+    })),
   };
 }
 

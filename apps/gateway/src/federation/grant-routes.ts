@@ -8,6 +8,8 @@ import {
   grantJson,
   inviteAnswer,
   inviteJson,
+  previewAnswer,
+  previewJson,
   revocationPreviewAnswer,
   revocationPreviewJson,
   scopeHistoryAnswer,
@@ -60,6 +62,13 @@ const revocationQuery = z.strictObject({
 
 /** Nothing: whoever asks for a dry run in the body is told so, and has not revoked what can't be given back. */
 const revocationBody = z.strictObject({}).nullish();
+
+/** A preview's: what it looks through in place of the grant's own. */
+const previewBody = z.strictObject({ scope: scope.optional() }).nullish();
+const newPreviewSchema = newGrantSchema.pick({ subject: true, scope: true });
+const previewConfig = { audit: { unaudited: "it counts rows, and nothing changes" } } as const;
+const previewDescription =
+  "Read as the peer reads. Only the subject is answered with rows; an administrator gets their number alone.";
 
 /** Who administers grants in a request. */
 export function actorOf({ principal }: FastifyRequest): Actor {
@@ -132,6 +141,37 @@ export function grantRoutes(untyped: FastifyInstance, { grants }: { readonly gra
       const changes = { name, scope: wanted, expiresAt, ...limitsOf(request.body) };
       return grantJson(await grants.edit(actorOf(request), request.params.id, changes));
     },
+  );
+
+  app.post(
+    `${path}/preview`,
+    {
+      config: { ...forAdministrators, ...previewConfig },
+      schema: {
+        summary: "See what a grant would give to read, without making it",
+        description: previewDescription,
+        tags,
+        body: newPreviewSchema,
+        response: { 200: previewAnswer },
+      },
+    },
+    async (request) => previewJson(await grants.previewNew(actorOf(request), request.body)),
+  );
+
+  app.post(
+    `${path}/:id/preview`,
+    {
+      config: { ...config, ...previewConfig },
+      schema: {
+        summary: "See what a grant gives to read, or would with another scope",
+        description: previewDescription,
+        tags,
+        params: byId,
+        body: previewBody,
+        response: { 200: previewAnswer },
+      },
+    },
+    async (request) => previewJson(await grants.preview(actorOf(request), request.params.id, request.body?.scope)),
   );
 
   app.post(
