@@ -1,5 +1,12 @@
 import { createSigningRequest, formatInvite, type Invite, readInvite } from "@mosaicstack/federation-protocol";
-import { type Json, startGateway, startRelay, type TestGateway, type TestUser } from "@mosaicstack/harness";
+import {
+  type Json,
+  movableClock,
+  startGateway,
+  startRelay,
+  type TestGateway,
+  type TestUser,
+} from "@mosaicstack/harness";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 const SCOPE = { resources: ["tasks"], include_personal: true };
@@ -9,7 +16,7 @@ let home: TestGateway;
 let work: TestGateway;
 let grace: TestUser;
 let user: TestUser;
-let workAheadMs = 0;
+const workClock = movableClock();
 let count = 0;
 
 beforeAll(async () => {
@@ -19,7 +26,7 @@ beforeAll(async () => {
       tier: "federated",
       name: "work",
       inviteLifetimeMinutes: 10,
-      clock: { now: () => new Date(Date.now() + workAheadMs) },
+      clock: workClock,
     }),
   ]);
   grace = await work.addUser("Grace");
@@ -28,9 +35,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   user = await home.addUser(`User ${count++}`);
 });
-afterEach(() => {
-  workAheadMs = 0;
-});
+afterEach(() => workClock.reset());
 afterAll(async () => await Promise.all([home?.stop(), work?.stop()]));
 
 async function makeGrant(gateway = work): Promise<{ readonly grant: Json; readonly invite: string }> {
@@ -180,9 +185,9 @@ describe("an invite that cannot be used", () => {
 
   test("has expired", async () => {
     const { grant, invite } = await makeGrant();
-    workAheadMs = 10 * 60_000 + 1_000;
+    workClock.advance(10 * 60_000 + 1_000);
     await refusedWith410(invite, "invite_expired");
-    workAheadMs = 0;
+    workClock.reset();
     expect(await grantNow(grant)).toMatchObject({ status: "pending", certificates: [] });
   });
 

@@ -1,9 +1,10 @@
 import { schema } from "@mosaicstack/storage";
 import { eq } from "drizzle-orm";
 import { pino } from "pino";
+import { movableClock } from "@mosaicstack/harness";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createBetterAuth } from "../src/auth/better-auth.ts";
-import { config, movableClock, openTestGateway, PASSWORD, type Person, type TestGateway } from "./test-gateway.ts";
+import { config, openTestGateway, PASSWORD, type Person, type TestGateway } from "./test-gateway.ts";
 
 const clock = movableClock();
 let gateway: TestGateway;

@@ -11,6 +11,7 @@ import {
   startGateway,
   type TestGateway as RunningGateway,
   type TestUser,
+  movableClock,
 } from "@mosaicstack/harness";
 import { schema, type Store } from "@mosaicstack/storage";
 import { and, eq, gt } from "drizzle-orm";
@@ -19,7 +20,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { registerHealth } from "../src/http/health.ts";
 import type { Route } from "../src/http/route-table.ts";
 import { createServer } from "../src/http/server.ts";
-import { config, movableClock, openTestGateway, PASSWORD, type TestGateway } from "./test-gateway.ts";
+import { config, openTestGateway, PASSWORD, type TestGateway } from "./test-gateway.ts";
 
 const { federationAuditLog } = schema;
 const OWN_TASKS = { resources: ["tasks"], include_personal: true };

@@ -1,7 +1,8 @@
 import { schema } from "@mosaicstack/storage";
+import { movableClock } from "@mosaicstack/harness";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { issueSetupCode } from "../src/auth/setup-code.ts";
-import { movableClock, openTestGateway, PASSWORD, type TestGateway } from "./test-gateway.ts";
+import { openTestGateway, PASSWORD, type TestGateway } from "./test-gateway.ts";
 
 const clock = movableClock();
 let gateway: TestGateway;

@@ -129,17 +129,6 @@ export async function openTestGateway(
   };
 }
 
-/** A clock that a test moves. */
-export function movableClock(): Clock & { advance(ms: number): void } {
-  let offset = 0;
-  return {
-    now: () => new Date(Date.now() + offset),
-    advance(ms) {
-      offset += ms;
-    },
-  };
-}
-
 /** An answer without what differs in every answer: its request id. */
 export function comparable({ status, headers, text }: Answer): unknown {
   const { "x-request-id": _id, date: _date, ...rest } = headers;

@@ -5,16 +5,16 @@ import {
   type PublishedRevocationList,
   type RevokedSerial,
 } from "@mosaicstack/certificate-authority";
-import { type Clock, Problem } from "@mosaicstack/foundation";
+import { Problem } from "@mosaicstack/foundation";
 import { expect, test } from "vitest";
+import { movableClock } from "@mosaicstack/harness";
 import { type CrlAlarm, createCrlPublication } from "../src/index.ts";
 
 const HOUR_MS = 3_600_000;
 
 /** An authority that publishes what a test tells it to. */
 async function publication() {
-  let offsetMs = 0;
-  const clock: Clock = { now: () => new Date(Date.now() + offsetMs) };
+  const clock = movableClock();
   const revoked: RevokedSerial[] = [];
   const open = async () =>
     await openEmbeddedAuthority({
@@ -48,9 +48,7 @@ async function publication() {
     clock,
     alarms,
     lists: () => lists,
-    advance: (ms: number) => {
-      offsetMs += ms;
-    },
+    advance: clock.advance,
     revoke: (serial: string) => {
       revoked.push({ serial, revokedAt: clock.now(), reason: "privilegeWithdrawn" });
       return own.revoke({ serial, reason: "privilegeWithdrawn", at: clock.now() });

@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { CertificateAuthority } from "@mosaicstack/certificate-authority";
-import { type Clock, newId } from "@mosaicstack/foundation";
+import { newId } from "@mosaicstack/foundation";
 import {
   createSigningRequest,
   fingerprintOf,
   readSigningRequest,
   type ScopeJson,
 } from "@mosaicstack/federation-protocol";
-import { openTestStore } from "@mosaicstack/harness";
+import { movableClock, openTestStore } from "@mosaicstack/harness";
 import { createSealer, schema, type Store } from "@mosaicstack/storage";
 import { eq } from "drizzle-orm";
 import {
@@ -36,8 +36,7 @@ export const OWN_TASKS: ScopeJson = {
  */
 export async function openGrants(given?: { readonly store: Store; readonly secret: string }) {
   const store = given?.store ?? (await openTestStore());
-  let offsetMs = 0;
-  const clock: Clock = { now: () => new Date(Date.now() + offsetMs) };
+  const clock = movableClock();
   const sealer = createSealer({ secret: given?.secret ?? randomUUID() + randomUUID() });
   const authority = await openStoredAuthority({ store, sealer, clock });
   const liveSockets = createLiveSockets();
@@ -71,12 +70,8 @@ export async function openGrants(given?: { readonly store: Store; readonly secre
     admin,
     grants,
     announcer: createGrantAnnouncer({ liveSockets, coordination }),
-    advance(ms: number) {
-      offsetMs += ms;
-    },
-    setClockRight() {
-      offsetMs = 0;
-    },
+    advance: clock.advance,
+    setClockRight: clock.reset,
     async grant(expiresAt: Date | null = null): Promise<Grant> {
       return (await grants.create(admin, { name: "home", subject, scope: OWN_TASKS, expiresAt })).grant;
     },

@@ -11,7 +11,7 @@ import {
   verbPath,
 } from "@mosaicstack/federation-protocol";
 import { createInProcessCoordination } from "@mosaicstack/coordination";
-import { openTestStore } from "@mosaicstack/harness";
+import { movableClock, openTestStore } from "@mosaicstack/harness";
 import {
   type AuditQueueLimits,
   createAuditQueue,
@@ -69,8 +69,7 @@ export interface ServingOptions {
 /** The serving side on a database of its own, with a clock that tests move. */
 export async function startServingGateway(options: ServingOptions = {}) {
   const store = await (options.openStore?.() ?? openTestStore({ vector: true }));
-  let offsetMs = options.offsetMs ?? 0;
-  const clock: Clock = { now: () => new Date(Date.now() + offsetMs) };
+  const clock = movableClock(options.offsetMs);
   const sealer = createSealer({ secret: randomUUID() + randomUUID() });
   const own = await openStoredAuthority({ store, sealer, clock });
   const authority = (await options.authority?.(own, clock)) ?? own;
@@ -140,12 +139,8 @@ export async function startServingGateway(options: ServingOptions = {}) {
     records,
     port,
     rootPem: authority.rootPem,
-    advance(ms: number) {
-      offsetMs += ms;
-    },
-    setClockRight() {
-      offsetMs = 0;
-    },
+    advance: clock.advance,
+    setClockRight: clock.reset,
     /** A connection pool that presents these keys. */
     agent(keys: Partial<PeerKeys>): Agent {
       const agent = new Agent({

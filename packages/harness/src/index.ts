@@ -12,6 +12,7 @@ export {
   type TestGateway,
   type TestUser,
 } from "./gateway.ts";
+export { type MovableClock, movableClock } from "./movable-clock.ts";
 export { enrollRawPeer, type RawAnswer, type RawPeer } from "./raw-peer.ts";
 export { listEverything, type WholeList } from "./list-everything.ts";
 export { type Relay, type RelayMode, startRelay } from "./relay.ts";
