@@ -9,7 +9,8 @@ import {
   type ListRequest,
   type ListResponse,
   listResponseSchema,
-  MAX_RESPONSE_BYTES,
+  maxResponseBytes,
+  MAX_PAGE_BYTES,
   RENEWAL_PATH,
   type RenewalResponse,
   renewalResponseSchema,
@@ -86,6 +87,13 @@ const IDLE_SOCKET_MS = 60_000;
 /** Both bound a silence. How long an answer may take as a whole is the caller's signal's to say. */
 const SILENCE_TIMEOUT_MS = 10_000;
 
+interface Question {
+  readonly path: string;
+  readonly body: string;
+  /** The most of an answer that is read. */
+  readonly maxBytes: number;
+}
+
 const schemas: { readonly [Asked in Verb]: z.ZodType<VerbBodies[Asked]["response"]> } = {
   list: listResponseSchema,
   get: getResponseSchema,
@@ -109,7 +117,6 @@ export function createPeerConnection({
     keepAliveMaxTimeout: IDLE_SOCKET_MS,
     headersTimeout: SILENCE_TIMEOUT_MS,
     bodyTimeout: SILENCE_TIMEOUT_MS,
-    maxResponseSize: MAX_RESPONSE_BYTES,
     connect: {
       // Read once and not at each handshake.
       secureContext: createSecureContext({
@@ -133,7 +140,7 @@ export function createPeerConnection({
     socketsOpened += 1;
   });
 
-  async function post(path: string, body: string, signal: AbortSignal, requestId: string): Promise<PeerAnswer> {
+  async function post({ path, body, maxBytes }: Question, signal: AbortSignal, requestId: string): Promise<PeerAnswer> {
     const response = await untilAborted(
       agent.request({
         origin: endpoint,
@@ -148,28 +155,28 @@ export function createPeerConnection({
     return {
       status: response.statusCode,
       retryAfter: response.headers["retry-after"],
-      text: await answerText(response),
+      text: await answerText(response, maxBytes),
       remoteNow: instantOf(response.headers["date"]),
     };
   }
 
   /** A kept socket may be one that the peer has just closed. Asking again changes nothing, so it is asked once more on a new one. */
-  async function postOnce(path: string, body: string, signal: AbortSignal, requestId: string): Promise<PeerAnswer> {
+  async function postOnce(question: Question, signal: AbortSignal, requestId: string): Promise<PeerAnswer> {
     const openedBefore = socketsOpened;
     try {
-      return await post(path, body, signal, requestId);
+      return await post(question, signal, requestId);
     } catch (error) {
       if (signal.aborted || socketsOpened !== openedBefore || !isBrokenConnection(error)) throw error;
-      return await post(path, body, signal, requestId);
+      return await post(question, signal, requestId);
     }
   }
 
   /** Counted by ourselves: the agent, once told to close, would refuse the second try of a request that is under way. */
-  async function ask(path: string, body: object, signal: AbortSignal, progress: ExchangeProgress): Promise<PeerAnswer> {
+  async function ask(question: Question, signal: AbortSignal, progress: ExchangeProgress): Promise<PeerAnswer> {
     if (closed !== undefined) throw closedProblem();
     underWay += 1;
     try {
-      const answer = await postOnce(path, JSON.stringify(body), signal, progress.requestId);
+      const answer = await postOnce(question, signal, progress.requestId);
       progress.bytes = Buffer.byteLength(answer.text);
       return answer;
     } catch (error) {
@@ -189,7 +196,8 @@ export function createPeerConnection({
   return {
     call: async (verb, body, signal, check) =>
       await recordExchange({ verb, request: body }, signal, record, async (progress) => {
-        const answer = await ask(verbPath(verb), body, signal, progress);
+        const question = { path: verbPath(verb), body: JSON.stringify(body), maxBytes: maxResponseBytes(verb) };
+        const answer = await ask(question, signal, progress);
         if (answer.status !== 200) throw refusalProblem(answer, "quoted");
         const response = read(schemas[verb], answer.text);
         check?.(response);
@@ -198,7 +206,8 @@ export function createPeerConnection({
       }),
     renew: async (csrPem, signal) =>
       await recordExchange({ verb: "renew", request: undefined }, signal, record, async (progress) => {
-        const answer = await ask(RENEWAL_PATH, { csr: csrPem }, signal, progress);
+        const question = { path: RENEWAL_PATH, body: JSON.stringify({ csr: csrPem }), maxBytes: MAX_PAGE_BYTES };
+        const answer = await ask(question, signal, progress);
         const { remoteNow } = answer;
         if (answer.status === 200) {
           return { kind: "answered", response: read(renewalResponseSchema, answer.text), remoteNow };

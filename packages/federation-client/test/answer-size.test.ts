@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { brotliCompressSync, gzipSync } from "node:zlib";
-import { Problem } from "@mosaicstack/foundation";
-import { MAX_RESPONSE_BYTES } from "@mosaicstack/federation-protocol";
+import { newId, Problem } from "@mosaicstack/foundation";
+import { MAX_PAGE_BYTES, MAX_ROW_BYTES, type Verb } from "@mosaicstack/federation-protocol";
 import {
   emptyList,
   jsonHeaders as json,
@@ -36,9 +36,11 @@ afterAll(async () => {
 });
 
 const ask = () => connections.to(peer).call("list", { resource: "tasks", limit: 10 }, AbortSignal.timeout(20_000));
+const id = newId();
+const getOne = () => connections.to(peer).call("get", { resource: "tasks", id }, AbortSignal.timeout(20_000));
 
-async function refusal(): Promise<Problem> {
-  const error: unknown = await ask().then(
+async function refusal(asked: () => Promise<unknown> = ask): Promise<Problem> {
+  const error: unknown = await asked().then(
     () => "it was not refused",
     (reason: unknown) => reason,
   );
@@ -69,15 +71,26 @@ describe("an answer of 11 MB", () => {
     // What the peer's system took from it before it heard.
     expect(socketBytes[0]).toBeLessThan(4 * MEGABYTE);
   });
+});
 
-  test("within the bound to the byte is read, and one byte more is refused", async () => {
-    const send = (bytes: number) => (_request: unknown, response: ServerResponse) =>
-      void response.writeHead(200, json).end(emptyList.padEnd(bytes));
-    gateway.onQuery = send(MAX_RESPONSE_BYTES);
-    expect(await ask()).toMatchObject({ rows: [] });
-    gateway.onQuery = send(MAX_RESPONSE_BYTES + 1);
-    expect((await refusal()).code).toBe("peer_answer_too_large");
-  });
+test.each<[Verb, number, () => Promise<unknown>, string]>([
+  ["list", MAX_PAGE_BYTES, ask, emptyList],
+  ["get", MAX_ROW_BYTES, getOne, JSON.stringify({ row: { id } })],
+])("an answer to %s of %i bytes is read, and one byte more is refused", async (_verb, most, asked, text) => {
+  const ways: readonly ((response: ServerResponse, answer: string) => void)[] = [
+    (response, answer) => response.writeHead(200, json).end(answer),
+    (response, answer) => {
+      response.writeHead(200, json).flushHeaders();
+      response.write(answer.slice(0, 100));
+      response.end(answer.slice(100));
+    },
+  ];
+  for (const send of ways) {
+    gateway.onQuery = (_request, response) => send(response, text.padEnd(most));
+    await asked();
+    gateway.onQuery = (_request, response) => send(response, text.padEnd(most + 1));
+    expect((await refusal(asked)).code).toBe("peer_answer_too_large");
+  }
 });
 
 describe("an encoded answer", () => {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { connect, createServer } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import { newId, Problem } from "@mosaicstack/foundation";
-import { createSigningRequest, MAX_RESPONSE_BYTES } from "@mosaicstack/federation-protocol";
+import { createSigningRequest, MAX_PAGE_BYTES } from "@mosaicstack/federation-protocol";
 import {
   answerJson,
   createScriptedAuthority,
@@ -175,8 +175,8 @@ describe("a hostile or broken peer", () => {
     };
     const problem = await refusal(list(await connected(gateway)));
     expect(problem.code).toBe("peer_answer_too_large");
-    expect(sent).toBeGreaterThan(MAX_RESPONSE_BYTES);
-    expect(sent).toBeLessThan(MAX_RESPONSE_BYTES * 8);
+    expect(sent).toBeGreaterThan(MAX_PAGE_BYTES);
+    expect(sent).toBeLessThan(MAX_PAGE_BYTES * 8);
   });
 
   test("that drips its answer is given up at the deadline", async () => {

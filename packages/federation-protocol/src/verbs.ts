@@ -15,9 +15,18 @@ export function verbPath(verb: Verb): string {
   return `/federation/v${PROTOCOL_VERSION}/${verb}`;
 }
 
-/** The most bytes a request may have, and the most an answer may have. */
+/** The most bytes a request may have. */
 export const MAX_REQUEST_BYTES = 65_536;
-export const MAX_RESPONSE_BYTES = 8 * 1024 * 1024;
+
+/** The most bytes an answer may have that is a page: where more were asked for, it is cut to rows that fit. */
+export const MAX_PAGE_BYTES = 1024 * 1024;
+/** And one that is a whole row, which can't be cut. */
+export const MAX_ROW_BYTES = 8 * 1024 * 1024;
+
+/** The most bytes an answer may have, a refusal too. */
+export function maxResponseBytes(verb: Verb): number {
+  return verb === "get" ? MAX_ROW_BYTES : MAX_PAGE_BYTES;
+}
 
 const id = z.string().refine(isId, "must be a UUID in lower case");
 const resource = z.string().min(1).max(64);

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { TLSSocket } from "node:tls";
 import type { RateLimits } from "@mosaicstack/coordination";
-import { federationProblem, scopeOf, type Verb } from "@mosaicstack/federation-protocol";
+import { federationProblem, maxResponseBytes, scopeOf, type Verb } from "@mosaicstack/federation-protocol";
 import { resourceNames } from "@mosaicstack/resources";
 import type { Store } from "@mosaicstack/storage";
 import type { FindActiveGrant } from "./active-grant.ts";
@@ -56,7 +56,7 @@ export async function serve(gate: Gate, { verb, socket, incoming }: Asked, trail
     plan.kind === "without rows"
       ? plan.answer()
       : await gate.store.readAsPeer(boundsOf(grant.subjectUserId, scope, plan.resources), (read) => plan.answer(read));
-  const body = requireFits(answer);
+  const body = requireFits(answer, maxResponseBytes(verb));
 
   // 8. Audit: what is not recorded is not answered.
   if (trail.record({ outcome: "ok", rows: answer.rows, bytes: body.length }) === "full") {

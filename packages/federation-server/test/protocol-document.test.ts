@@ -11,7 +11,8 @@ import {
   listRequestSchema,
   listResponseSchema,
   MAX_REQUEST_BYTES,
-  MAX_RESPONSE_BYTES,
+  MAX_PAGE_BYTES,
+  MAX_ROW_BYTES,
   MAX_ROWS,
   newToken,
   RENEWAL_PATH,
@@ -96,7 +97,8 @@ describe("docs/federation/PROTOCOL.md", () => {
     const group = (value: number): string => value.toLocaleString("en");
     for (const said of [
       `at most ${group(MAX_REQUEST_BYTES)} bytes`,
-      `at most ${group(MAX_RESPONSE_BYTES)} bytes`,
+      `at most ${group(MAX_ROW_BYTES)} bytes`,
+      `at most ${group(MAX_PAGE_BYTES)}`,
       `1 to ${MAX_ROWS} |`,
       `${OVERLAP_MS / 1000} seconds longer`,
       `one by one up to ${MOST_REFUSALS} a minute`,

@@ -1,6 +1,6 @@
 import { connect } from "node:tls";
 import { newId } from "@mosaicstack/foundation";
-import { MAX_RESPONSE_BYTES } from "@mosaicstack/federation-protocol";
+import { MAX_PAGE_BYTES } from "@mosaicstack/federation-protocol";
 import { schema } from "@mosaicstack/storage";
 import { eq } from "drizzle-orm";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -121,12 +121,12 @@ test("a page whose answer would be too large is cut to rows that fit, and pages 
       ...(before === undefined ? {} : { before }),
     });
     expect([answer.status, answer.json["limit"]]).toEqual([200, 200]);
-    expect(Buffer.byteLength(answer.text)).toBeLessThanOrEqual(MAX_RESPONSE_BYTES);
+    expect(Buffer.byteLength(answer.text)).toBeLessThanOrEqual(MAX_PAGE_BYTES);
     const page = answer.json["rows"] as { id: string }[];
     seen.push(...page.map(({ id }) => id));
     before = page.at(-1)?.id;
     more = answer.json["more"] === true;
-    expect(!more || Buffer.byteLength(answer.text) > MAX_RESPONSE_BYTES / 2).toBe(true);
+    expect(!more || Buffer.byteLength(answer.text) > MAX_PAGE_BYTES / 2).toBe(true);
   }
   expect(seen).toEqual(rows.map(({ id }) => id).toReversed());
 });

@@ -2,7 +2,7 @@ import {
   federationProblem,
   type ListRequest,
   listRequestSchema,
-  MAX_RESPONSE_BYTES,
+  MAX_PAGE_BYTES,
 } from "@mosaicstack/federation-protocol";
 import { listRows, narrowTo, type ResourceDefinition } from "@mosaicstack/resources";
 import { coveredResource, visibilityOf } from "../stages/reach.ts";
@@ -49,7 +49,7 @@ function requireFilters(definition: ResourceDefinition, filters: NonNullable<Lis
 export async function pageThatFits(
   limit: number,
   pageOf: (rows: number) => Promise<VerbAnswer>,
-  maxBytes = MAX_RESPONSE_BYTES,
+  maxBytes = MAX_PAGE_BYTES,
 ): Promise<VerbAnswer> {
   let rows = limit;
   while (true) {
